@@ -1,0 +1,65 @@
+# ngx_http_webhook_module: build, test, demo.  "make help" lists the targets.
+
+BUILD := build
+NGINX_SRC ?=
+NGINX ?= nginx
+CC ?= cc
+DESTDIR ?=
+
+MODULE := $(BUILD)/ngx_http_webhook_module.so
+SOURCES := config sql/embed.sh $(wildcard sql/sqlite/*.sql \
+	sql/sqlite/migrations/*.sql ngx_http_webhook_module/*.[ch] \
+	ngx_http_webhook_module/store/*.[ch])
+
+SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer \
+	-fno-sanitize-recover=undefined
+
+.PHONY: all help deps demo test test-asan test-valgrind static install clean
+
+all: $(MODULE)
+
+help:
+	@echo 'make                    build the dynamic module against the installed nginx'
+	@echo 'make NGINX_SRC=DIR      build it against an nginx source tree (1.22 or newer)'
+	@echo 'make static NGINX_SRC=DIR  build an nginx with the module inside'
+	@echo 'make demo               deliver an event and show it (DEMO_ONCE=1: then end)'
+	@echo 'make test               run the tests (TESTS="t/a.t t/b.t" for some)'
+	@echo 'make test-asan          run them with AddressSanitizer and UBSan'
+	@echo 'make test-valgrind      run some of them under valgrind'
+	@echo 'make install            install the module and its files (DESTDIR)'
+	@echo 'make clean              remove build/'
+
+deps:
+	@sh .ci/packages build
+
+$(MODULE): $(SOURCES) | deps
+	@sh .ci/build dynamic "$(BUILD)" "$(NGINX)" "$(NGINX_SRC)"
+
+static: deps
+	@sh .ci/build static "$(BUILD)" "$(NGINX)" "$(NGINX_SRC)"
+
+demo: $(MODULE)
+	@DEMO_ONCE="$(DEMO_ONCE)" bash .ci/demo "$(BUILD)" "$(NGINX)"
+
+TESTS ?= t
+
+test:
+	@sh .ci/packages build test
+	@$(MAKE) --no-print-directory $(MODULE)
+	@sh .ci/test "$(BUILD)" "$(NGINX)" $(TESTS)
+
+test-asan:
+	@sh .ci/packages build test
+	@SANITIZE="$(SANITIZE)" sh .ci/build dynamic "$(BUILD)/asan" "$(NGINX)" "$(NGINX_SRC)"
+	@WEBHOOK_ASAN=1 sh .ci/test "$(BUILD)/asan" "$(NGINX)" $(TESTS)
+
+test-valgrind:
+	@sh .ci/packages build test
+	@$(MAKE) --no-print-directory $(MODULE)
+	@WEBHOOK_VALGRIND=1 sh .ci/test "$(BUILD)" "$(NGINX)" $(VALGRIND_TESTS)
+
+install: $(MODULE)
+	@DESTDIR="$(DESTDIR)" sh .ci/install "$(BUILD)" "$(NGINX)"
+
+clean:
+	rm -rf "$(BUILD)" t/servroot*

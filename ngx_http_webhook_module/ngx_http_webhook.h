@@ -1,0 +1,125 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What every part of the module shares: identifiers, limits and the
+ * configuration.  Includes of other files point to lower ranks only, in this
+ * order: webhook.h; json, name, sign, policy; target; store.h, store.c and
+ * store/; resolve, delivery.h, transport; deliver; dispatch; http, auth,
+ * ingest, api; keys, conf; module.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+
+#define NGX_HTTP_WEBHOOK_VERSION          "0.1.0"
+#define NGX_HTTP_WEBHOOK_USER_AGENT       "ngx-webhook/" NGX_HTTP_WEBHOOK_VERSION
+
+#define NGX_HTTP_WEBHOOK_KEY_LEN          32    /* SHA-256, AES-256 */
+
+#define NGX_HTTP_WEBHOOK_MAX_UID          128   /* bytes */
+#define NGX_HTTP_WEBHOOK_MAX_EVENT        128
+#define NGX_HTTP_WEBHOOK_MAX_NAME         256
+#define NGX_HTTP_WEBHOOK_MAX_DESCRIPTION  1024
+#define NGX_HTTP_WEBHOOK_MAX_URL          2048
+#define NGX_HTTP_WEBHOOK_MAX_EVENTS       100   /* subscriptions a webhook */
+#define NGX_HTTP_WEBHOOK_MAX_WEBHOOKS     100   /* webhooks a company */
+#define NGX_HTTP_WEBHOOK_MAX_ATTEMPTS     33    /* 32 delays */
+
+#define NGX_HTTP_WEBHOOK_ENVELOPE         4096  /* an ingest body beyond its
+                                                   payload */
+#define NGX_HTTP_WEBHOOK_API_BODY         65536 /* an admin API body */
+#define NGX_HTTP_WEBHOOK_RESPONSE_BODY    16384 /* kept of an answer */
+#define NGX_HTTP_WEBHOOK_RESPONSE_HEAD    8192
+
+#define NGX_HTTP_WEBHOOK_TEST_EVENT       "test.webhook-event"
+
+
+/*
+ * A time-ordered identifier: milliseconds since the epoch in the upper 43
+ * bits, a sequence in the lower 20.  Given by the store under its writer's
+ * lock; 0 is no identifier.
+ */
+
+typedef int64_t                              ngx_http_webhook_id_t;
+
+#define ngx_http_webhook_id_msec(id)         ((id) >> 20)
+
+typedef struct ngx_http_webhook_store_s      ngx_http_webhook_store_t;
+typedef struct ngx_http_webhook_dispatch_s   ngx_http_webhook_dispatch_t;
+typedef struct ngx_http_webhook_transport_s  ngx_http_webhook_transport_t;
+typedef struct ngx_http_webhook_keys_s       ngx_http_webhook_keys_t;
+
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_PENDING = 0,
+    NGX_HTTP_WEBHOOK_DELIVERED,
+    NGX_HTTP_WEBHOOK_FAILED,
+    NGX_HTTP_WEBHOOK_CANCELLED
+} ngx_http_webhook_status_e;
+
+
+typedef struct {
+    ngx_str_t                       name;      /* host, lower case */
+    in_port_t                       port;
+    ngx_addr_t                      addr;
+} ngx_http_webhook_resolve_entry_t;
+
+
+/*
+ * The configuration of http{}.  What follows "set at run time" belongs to
+ * the worker process and is made in init_process.
+ */
+
+typedef struct {
+    ngx_str_t                       store_path;       /* null: no store */
+    ngx_str_t                       store_dir;
+    ngx_uint_t                      store_sync;       /* 1: full, 0: normal */
+
+    ngx_array_t                    *retry_delays;     /* of ngx_msec_t */
+    ngx_msec_t                      timeout;
+    ngx_msec_t                      connect_timeout;
+    ngx_uint_t                      concurrency;
+    ngx_flag_t                      allow_http;
+    ngx_flag_t                      standard_headers;
+    ngx_array_t                    *allow_addresses;  /* of ngx_cidr_t */
+    ngx_array_t                    *resolve;          /* of ..._entry_t */
+    ngx_str_t                       trusted_certificate;
+    void                           *trusted_store;    /* X509_STORE */
+
+    ngx_http_webhook_keys_t        *keys;
+    ngx_http_conf_ctx_t            *ctx;              /* of the deliveries */
+    ngx_resolver_t                 *resolver;
+    ngx_thread_pool_t              *write_pool;
+    ngx_thread_pool_t              *read_pool;
+
+    /* set at run time */
+
+    ngx_http_webhook_store_t       *store;
+    ngx_http_webhook_transport_t   *transport;
+    ngx_http_webhook_dispatch_t    *dispatch;
+} ngx_http_webhook_main_conf_t;
+
+
+typedef struct {
+    ngx_flag_t                      auth;
+    size_t                          payload_limit;
+    ngx_uint_t                      ingest;           /* the location's job */
+    ngx_uint_t                      admin;
+} ngx_http_webhook_loc_conf_t;
+
+
+extern ngx_module_t  ngx_http_webhook_module;
+
+
+#endif /* _NGX_HTTP_WEBHOOK_H_INCLUDED_ */

@@ -1,0 +1,563 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The admin API's router, and what its handlers share.  On the event loop.
+ *
+ *     request -> auth -> body -> route -> handler -> store -> render
+ */
+
+
+#include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_name.h"
+
+
+typedef struct {
+    ngx_uint_t                method;
+    const char               *path;      /* "*" stands for an identifier */
+    ngx_http_webhook_api_pt   handler;
+    ngx_uint_t                body;      /* it takes one */
+} ngx_http_webhook_route_t;
+
+
+static ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
+
+    { NGX_HTTP_POST, "companies",
+      ngx_http_webhook_api_company_create, 1 },
+
+    { NGX_HTTP_GET, "companies",
+      ngx_http_webhook_api_company_list, 0 },
+
+    { NGX_HTTP_GET, "companies/*",
+      ngx_http_webhook_api_company_get, 0 },
+
+    { NGX_HTTP_PATCH, "companies/*",
+      ngx_http_webhook_api_company_update, 1 },
+
+    { NGX_HTTP_POST, "companies/*/webhooks",
+      ngx_http_webhook_api_webhook_create, 1 },
+
+    { NGX_HTTP_GET, "companies/*/webhooks",
+      ngx_http_webhook_api_webhook_list, 0 },
+
+    { NGX_HTTP_GET, "companies/*/webhooks/*",
+      ngx_http_webhook_api_webhook_get, 0 },
+
+    { NGX_HTTP_PATCH, "companies/*/webhooks/*",
+      ngx_http_webhook_api_webhook_update, 1 },
+
+    { NGX_HTTP_DELETE, "companies/*/webhooks/*",
+      ngx_http_webhook_api_webhook_delete, 0 },
+
+    { NGX_HTTP_GET, "companies/*/webhooks/*/secret",
+      ngx_http_webhook_api_secret_get, 0 },
+
+    { NGX_HTTP_POST, "companies/*/webhooks/*/secret/rotate",
+      ngx_http_webhook_api_secret_rotate, 1 },
+
+    { NGX_HTTP_POST, "companies/*/webhooks/*/test",
+      ngx_http_webhook_api_webhook_test, 0 },
+
+    { NGX_HTTP_GET, "companies/*/webhook-events",
+      ngx_http_webhook_api_event_list, 0 },
+
+    { NGX_HTTP_GET, "companies/*/webhook-events/*",
+      ngx_http_webhook_api_event_get, 0 },
+
+    { 0, NULL, NULL, 0 }
+};
+
+
+static ngx_int_t ngx_http_webhook_api_route(ngx_http_request_t *r,
+    ngx_str_t *body);
+static ngx_uint_t ngx_http_webhook_api_match(const char *path,
+    ngx_str_t *rest, ngx_str_t *args);
+static ngx_int_t ngx_http_webhook_api_call(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_route_t *route, ngx_str_t *body);
+static ngx_int_t ngx_http_webhook_api_allow(ngx_http_request_t *r,
+    ngx_uint_t methods);
+
+
+ngx_int_t
+ngx_http_webhook_api_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_http_webhook_auth(r);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    return ngx_http_webhook_body_read(r, NGX_HTTP_WEBHOOK_API_BODY,
+                                      ngx_http_webhook_api_route);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_route(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_str_t                  rest;
+    ngx_uint_t                 methods;
+    ngx_http_webhook_api_t    *api;
+    ngx_http_webhook_route_t  *route;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    api = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_api_t));
+
+    if (api == NULL
+        || ngx_array_init(&api->errors, r->pool, 4,
+                          sizeof(ngx_http_webhook_error_t))
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    api->request = r;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    rest.data = r->uri.data + clcf->name.len;
+    rest.len = r->uri.len - ngx_min(clcf->name.len, r->uri.len);
+
+    if (rest.len && rest.data[0] == '/') {
+        rest.data++;
+        rest.len--;
+    }
+
+    methods = 0;
+
+    for (route = ngx_http_webhook_routes; route->path; route++) {
+
+        if (!ngx_http_webhook_api_match(route->path, &rest, api->args)) {
+            continue;
+        }
+
+        if (r->method == route->method
+            || (r->method == NGX_HTTP_HEAD && route->method == NGX_HTTP_GET))
+        {
+            return ngx_http_webhook_api_call(api, route, body);
+        }
+
+        methods |= route->method;
+    }
+
+    if (methods) {
+        return ngx_http_webhook_api_allow(r, methods);
+    }
+
+    return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_NOT_FOUND, NULL);
+}
+
+
+static ngx_uint_t
+ngx_http_webhook_api_match(const char *path, ngx_str_t *rest, ngx_str_t *args)
+{
+    u_char      *p, *last;
+    ngx_uint_t   n;
+
+    ngx_memzero(args, NGX_HTTP_WEBHOOK_API_ARGS * sizeof(ngx_str_t));
+
+    p = rest->data;
+    last = rest->data + rest->len;
+    n = 0;
+
+    for ( /* void */ ; *path; path++) {
+
+        if (*path != '*') {
+            if (p == last || *p++ != (u_char) *path) {
+                return 0;
+            }
+
+            continue;
+        }
+
+        args[n].data = p;
+
+        while (p < last && *p != '/') {
+            p++;
+        }
+
+        args[n].len = p - args[n].data;
+
+        if (args[n++].len == 0) {
+            return 0;
+        }
+    }
+
+    return p == last;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_call(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_route_t *route, ngx_str_t *body)
+{
+    size_t                          offset;
+    ngx_str_t                       none;
+    ngx_http_request_t             *r;
+    ngx_http_webhook_json_error_e   error;
+
+    r = api->request;
+
+    if (body->len && route->body) {
+
+        if (!ngx_http_webhook_body_is(r, "application/json")
+            && !(r->method == NGX_HTTP_PATCH
+                 && ngx_http_webhook_body_is(r,
+                                            "application/merge-patch+json")))
+        {
+            return ngx_http_webhook_problem(r,
+                                     NGX_HTTP_WEBHOOK_UNSUPPORTED_MEDIA_TYPE,
+                                     NULL);
+        }
+
+        error = ngx_http_webhook_json_read(r->pool, body, 8, &api->body,
+                                           &offset);
+        if (error) {
+            return ngx_http_webhook_json_problem(r, error, offset);
+        }
+
+        if (api->body->type != NGX_HTTP_WEBHOOK_JSON_OBJECT) {
+            ngx_str_null(&none);
+
+            if (!ngx_http_webhook_error_add(&api->errors, &none, "wrong_type",
+                                            "The body must be an object"))
+            {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            return ngx_http_webhook_invalid(r, &api->errors);
+        }
+    }
+
+    return route->handler(api);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_allow(ngx_http_request_t *r, ngx_uint_t methods)
+{
+    u_char           *p;
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    p = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, PATCH, DELETE"));
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "Allow");
+    h->value.data = p;
+
+    p = ngx_sprintf(p, "%s%s%s%s",
+                    (methods & NGX_HTTP_GET) ? "GET, HEAD, " : "",
+                    (methods & NGX_HTTP_POST) ? "POST, " : "",
+                    (methods & NGX_HTTP_PATCH) ? "PATCH, " : "",
+                    (methods & NGX_HTTP_DELETE) ? "DELETE, " : "");
+
+    h->value.len = p - h->value.data - 2;
+
+    return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_METHOD_NOT_ALLOWED,
+                                    NULL);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_members(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_member_t *members, void *data, ngx_int_t *rc)
+{
+    uint32_t                        seen;
+    ngx_uint_t                      i;
+    ngx_http_webhook_json_t        *json;
+    ngx_http_webhook_api_member_t  *m;
+
+    seen = 0;
+    json = api->body ? api->body->first : NULL;
+
+    for ( /* void */ ; json; json = json->next) {
+
+        for (i = 0, m = members; m->handler; m++, i++) {
+            if (json->key.len == m->name.len
+                && ngx_memcmp(json->key.data, m->name.data, m->name.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (m->handler == NULL) {
+            *rc = ngx_http_webhook_api_error(api, json, "unknown_member",
+                                             "The member is not known");
+
+        } else if (seen & (1u << i)) {
+            *rc = ngx_http_webhook_api_error(api, json, "duplicate_member",
+                                             "The member is there twice");
+
+        } else {
+            seen |= 1u << i;
+            *rc = m->handler(api, json, data);
+        }
+
+        if (*rc != NGX_OK) {
+            *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_DECLINED;
+        }
+    }
+
+    for (i = 0, m = members; m->handler; m++, i++) {
+
+        if (m->required && !(seen & (1u << i))
+            && !ngx_http_webhook_error_add(&api->errors, &m->name,
+                                           "missing_member",
+                                           "The member is missing"))
+        {
+            *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+            return NGX_DECLINED;
+        }
+    }
+
+    if (api->errors.nelts) {
+        *rc = ngx_http_webhook_invalid(api->request, &api->errors);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_error(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, const char *code, const char *detail)
+{
+    return ngx_http_webhook_error_add(&api->errors, &json->key, code, detail)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_string(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, size_t min, size_t max, ngx_pool_t *pool,
+    ngx_str_t *value)
+{
+    if (json->type != NGX_HTTP_WEBHOOK_JSON_STRING) {
+        return ngx_http_webhook_api_error(api, json, "wrong_type",
+                                          "The member must be a string");
+    }
+
+    if (json->text.len < min || json->text.len > max) {
+        return ngx_http_webhook_api_error(api, json, "invalid_value",
+                                          json->text.len < min
+                                          ? "The member is too short"
+                                          : "The member is too long");
+    }
+
+    if (memchr(json->text.data, '\0', json->text.len)) {
+        return ngx_http_webhook_api_error(api, json, "invalid_value",
+                                          "The member holds a zero byte");
+    }
+
+    value->len = json->text.len;
+    value->data = ngx_pnalloc(pool, value->len + 1);
+
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(value->data, json->text.data, value->len);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_boolean(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, ngx_uint_t *value)
+{
+    if (json->type != NGX_HTTP_WEBHOOK_JSON_BOOLEAN) {
+        return ngx_http_webhook_api_error(api, json, "wrong_type",
+                                          "The member must be true or false");
+    }
+
+    *value = (json->text.data[0] == 't');
+
+    return NGX_OK;
+}
+
+
+void *
+ngx_http_webhook_api_op(ngx_http_webhook_op_e type, size_t size,
+    ngx_http_webhook_op_pt handler)
+{
+    ngx_pool_t             *pool;
+    ngx_http_webhook_op_t  *op;
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    op = ngx_pcalloc(pool, size);
+    if (op == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    op->type = type;
+    op->pool = pool;
+    op->handler = handler;
+
+    return op;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_post(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_op_t *op, ngx_str_t *ref)
+{
+    if (ref) {
+        ref->len = api->args[0].len;
+        ref->data = ngx_pstrdup(op->pool, &api->args[0]);
+
+        if (ref->data == NULL) {
+            ngx_destroy_pool(op->pool);
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    if (ngx_http_webhook_wait(api->request, op) != NGX_OK) {
+        ngx_destroy_pool(op->pool);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_http_webhook_api_done(ngx_http_webhook_op_t *op,
+    ngx_http_webhook_api_render_pt render)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = ngx_http_webhook_waited(op);
+
+    if (r) {
+        rc = (op->status == NGX_HTTP_WEBHOOK_STORE_OK)
+             ? render(r, op)
+             : ngx_http_webhook_store_problem(r, op);
+
+        ngx_http_webhook_finalize(r, rc);
+    }
+
+    ngx_destroy_pool(op->pool);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_page(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list, const char *prefix)
+{
+    ngx_int_t  n;
+    ngx_str_t  value;
+
+    list->limit = NGX_HTTP_WEBHOOK_API_LIMIT;
+    list->status = -1;
+
+    if (ngx_http_webhook_api_param(api, "limit", &value) == NGX_OK) {
+
+        n = ngx_atoi(value.data, value.len);
+
+        if (n == NGX_ERROR || n < 1 || n > NGX_HTTP_WEBHOOK_API_MOST) {
+            return ngx_http_webhook_problem(api->request,
+                                          NGX_HTTP_WEBHOOK_INVALID_PARAMETER,
+                                          "\"limit\" must be 1 to 250");
+        }
+
+        list->limit = (ngx_uint_t) n;
+    }
+
+    if (ngx_http_webhook_api_param(api, "cursor", &value) == NGX_OK) {
+
+        list->cursor = ngx_http_webhook_id_read(&value, prefix);
+
+        if (list->cursor == 0) {
+            return ngx_http_webhook_problem(api->request,
+                                          NGX_HTTP_WEBHOOK_INVALID_PARAMETER,
+                                          "\"cursor\" is not one that a list "
+                                          "has given");
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_render_page(ngx_http_request_t *r,
+    ngx_http_webhook_list_op_t *list, const char *prefix,
+    ngx_http_webhook_api_row_pt row)
+{
+    u_char                          *p;
+    ngx_uint_t                       i;
+    ngx_http_webhook_json_writer_t  *w;
+
+    w = ngx_http_webhook_json_begin(r->pool);
+    if (w == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_webhook_json_object(w, NULL);
+    ngx_http_webhook_json_array(w, "data");
+
+    p = list->rows->elts;
+
+    for (i = 0; i < list->rows->nelts; i++) {
+        row(w, p + i * list->rows->size);
+    }
+
+    ngx_http_webhook_json_close_array(w);
+    ngx_http_webhook_json_id(w, "next_cursor", prefix, list->next);
+    ngx_http_webhook_json_close_object(w);
+
+    return ngx_http_webhook_send_json(r, NGX_HTTP_OK, w);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_param(ngx_http_webhook_api_t *api, const char *name,
+    ngx_str_t *value)
+{
+    u_char     *src, *dst;
+    ngx_str_t   arg;
+
+    if (ngx_http_arg(api->request, (u_char *) name, ngx_strlen(name), &arg)
+        != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    dst = ngx_pnalloc(api->request->pool, arg.len + 1);
+    if (dst == NULL) {
+        return NGX_DECLINED;
+    }
+
+    value->data = dst;
+    src = arg.data;
+
+    ngx_unescape_uri(&dst, &src, arg.len, 0);
+
+    value->len = dst - value->data;
+
+    return NGX_OK;
+}

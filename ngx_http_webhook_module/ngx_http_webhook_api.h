@@ -1,0 +1,142 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The admin API: what the handlers of its resources share.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_API_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_API_H_INCLUDED_
+
+
+#include "ngx_http_webhook_http.h"
+
+
+#define NGX_HTTP_WEBHOOK_API_ARGS   2        /* identifiers in a path */
+#define NGX_HTTP_WEBHOOK_API_LIMIT  50
+#define NGX_HTTP_WEBHOOK_API_MOST   250
+
+
+/* A request to the API, in the request's pool. */
+
+typedef struct {
+    ngx_http_request_t         *request;
+    ngx_str_t                   args[NGX_HTTP_WEBHOOK_API_ARGS];
+    ngx_http_webhook_json_t    *body;        /* an object, or NULL */
+    ngx_array_t                 errors;      /* of ..._error_t */
+} ngx_http_webhook_api_t;
+
+
+/*
+ * The handler of a route.  Returns NGX_AGAIN where it waits for the store,
+ * else what the request is to be finalized with.
+ */
+typedef ngx_int_t (*ngx_http_webhook_api_pt)(ngx_http_webhook_api_t *api);
+
+
+/* Reads the members of a body: each takes what its type allows. */
+
+typedef ngx_int_t (*ngx_http_webhook_api_member_pt)(
+    ngx_http_webhook_api_t *api, ngx_http_webhook_json_t *json, void *data);
+
+typedef struct {
+    ngx_str_t                        name;
+    ngx_http_webhook_api_member_pt   handler;
+    ngx_uint_t                       required;
+} ngx_http_webhook_api_member_t;
+
+/*
+ * Calls the handler of each member; unknown, missing and double ones are
+ * errors.  NGX_OK where all is well; NGX_DECLINED where a problem was sent or
+ * is the result in *rc.
+ */
+ngx_int_t ngx_http_webhook_api_members(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_api_member_t *members, void *data, ngx_int_t *rc);
+
+/* Adds an error of a member's value.  Returns NGX_OK, or NGX_ERROR. */
+ngx_int_t ngx_http_webhook_api_error(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, const char *code, const char *detail);
+
+/*
+ * Copies a string member of "min" to "max" bytes to a pool, the operation's,
+ * which may outlive the request.  Anything else is an error of the member.
+ */
+ngx_int_t ngx_http_webhook_api_string(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, size_t min, size_t max, ngx_pool_t *pool,
+    ngx_str_t *value);
+
+/* The same for a boolean, given as 0 or 1. */
+ngx_int_t ngx_http_webhook_api_boolean(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, ngx_uint_t *value);
+
+/*
+ * Makes an operation of "size" bytes in a pool of its own, which the handler
+ * is to destroy.  NULL without memory.
+ */
+void *ngx_http_webhook_api_op(ngx_http_webhook_op_e type, size_t size,
+    ngx_http_webhook_op_pt handler);
+
+/*
+ * Posts it and returns NGX_AGAIN.  The company that the path names is copied
+ * to *ref, unless that is NULL.
+ */
+ngx_int_t ngx_http_webhook_api_post(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_op_t *op, ngx_str_t *ref);
+
+/*
+ * The end of an operation's handler: "render" makes the answer where the
+ * store succeeded and the request is still there; the pool is destroyed.
+ */
+typedef ngx_int_t (*ngx_http_webhook_api_render_pt)(ngx_http_request_t *r,
+    ngx_http_webhook_op_t *op);
+
+void ngx_http_webhook_api_done(ngx_http_webhook_op_t *op,
+    ngx_http_webhook_api_render_pt render);
+
+/*
+ * A page: its parameters (NGX_DECLINED where all is well, else the result of
+ * the problem that was sent), and its rows in an answer.
+ */
+
+typedef void (*ngx_http_webhook_api_row_pt)(ngx_http_webhook_json_writer_t *w,
+    void *row);
+
+ngx_int_t ngx_http_webhook_api_page(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list, const char *prefix);
+ngx_int_t ngx_http_webhook_api_render_page(ngx_http_request_t *r,
+    ngx_http_webhook_list_op_t *list, const char *prefix,
+    ngx_http_webhook_api_row_pt row);
+
+/*
+ * A parameter of the query, unescaped, in the request's pool.  NGX_DECLINED
+ * where it is not there.
+ */
+ngx_int_t ngx_http_webhook_api_param(ngx_http_webhook_api_t *api,
+    const char *name, ngx_str_t *value);
+
+
+/* The routes' handlers. */
+
+ngx_int_t ngx_http_webhook_api_company_create(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_company_list(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_company_get(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_company_update(ngx_http_webhook_api_t *api);
+
+ngx_int_t ngx_http_webhook_api_webhook_create(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_webhook_list(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_webhook_get(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_webhook_update(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_webhook_delete(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_secret_get(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_secret_rotate(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_webhook_test(ngx_http_webhook_api_t *api);
+
+ngx_int_t ngx_http_webhook_api_event_list(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_event_get(ngx_http_webhook_api_t *api);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_API_H_INCLUDED_ */

@@ -1,0 +1,30 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The configuration: what the module's table of directives refers to.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_CONF_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_CONF_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+
+
+extern ngx_command_t  ngx_http_webhook_commands[];
+
+
+void *ngx_http_webhook_create_main_conf(ngx_conf_t *cf);
+char *ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf);
+void *ngx_http_webhook_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+ngx_int_t ngx_http_webhook_postconfiguration(ngx_conf_t *cf);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_CONF_H_INCLUDED_ */

@@ -1,0 +1,688 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * A delivery is a subrequest of a main request that no client has made.
+ *
+ * The main request's connection is memory of the delivery's own, with no
+ * descriptor, so that no slot of worker_connections is taken.  The subrequest
+ * is answered by the built-in transport; any other content handler could do
+ * it.  When it is finalized, the main request wakes up, and a posted event
+ * frees it: not sooner, for nginx still looks at it on the way out.
+ *
+ *     deliver -> subrequest -> resolve -> transport -> answered
+ *             -> post_subrequest -> main wakes -> finish -> handler
+ */
+
+
+#include "ngx_http_webhook_deliver.h"
+#include "ngx_http_webhook_name.h"
+#include "ngx_http_webhook_transport.h"
+
+
+static ngx_int_t ngx_http_webhook_deliver_sign(
+    ngx_http_webhook_delivery_t *d);
+static ngx_int_t ngx_http_webhook_deliver_standard(
+    ngx_http_webhook_delivery_t *d, ngx_uint_t previous);
+static ngx_int_t ngx_http_webhook_deliver_request(
+    ngx_http_webhook_delivery_t *d);
+static ngx_connection_t *ngx_http_webhook_deliver_connection(
+    ngx_http_webhook_delivery_t *d);
+static ngx_int_t ngx_http_webhook_deliver_subrequest(
+    ngx_http_webhook_delivery_t *d);
+static void ngx_http_webhook_deliver_send(ngx_http_request_t *sr);
+static void ngx_http_webhook_deliver_resolved(ngx_http_webhook_resolve_t *rs);
+static void ngx_http_webhook_deliver_fail(ngx_http_webhook_delivery_t *d,
+    const char *error, const char *detail);
+static void ngx_http_webhook_deliver_answered(ngx_http_webhook_delivery_t *d);
+static ngx_int_t ngx_http_webhook_deliver_post(ngx_http_request_t *sr,
+    void *data, ngx_int_t rc);
+static void ngx_http_webhook_deliver_wake(ngx_http_request_t *r);
+static void ngx_http_webhook_deliver_finish(ngx_event_t *ev);
+static u_char *ngx_http_webhook_deliver_log(ngx_log_t *log, u_char *buf,
+    size_t len);
+
+
+static ngx_str_t  ngx_http_webhook_post_method = ngx_string("POST");
+static ngx_str_t  ngx_http_webhook_protocol = ngx_string("HTTP/1.1");
+
+
+ngx_http_webhook_delivery_t *
+ngx_http_webhook_deliver(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_held_t *held, ngx_http_webhook_target_t *target,
+    ngx_http_webhook_delivery_pt handler, void *data)
+{
+    ngx_pool_t                   *pool;
+    struct timespec               ts;
+    ngx_http_webhook_delivery_t  *d;
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    d = ngx_pcalloc(pool, sizeof(ngx_http_webhook_delivery_t));
+    if (d == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    d->pool = pool;
+    d->wmcf = wmcf;
+    d->held = held;
+    d->target = target;
+    d->handler = handler;
+    d->data = data;
+    d->answered = ngx_http_webhook_deliver_answered;
+    d->start_msec = ngx_current_msec;
+
+    ngx_http_webhook_target_ref(target);
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    d->attempt.number = held->retries + 1;
+    d->attempt.started_at = (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    d->attempt.signed_at = ts.tv_sec;
+    d->attempt.url = target->url_text;
+
+    if (ngx_http_webhook_deliver_sign(d) != NGX_OK
+        || ngx_http_webhook_deliver_request(d) != NGX_OK)
+    {
+        if (d->request) {
+            ngx_http_free_request(d->request, 0);
+        }
+
+        ngx_http_webhook_deliver_free(d);
+        return NULL;
+    }
+
+    ngx_http_run_posted_requests(d->request->connection);
+
+    return d;
+}
+
+
+void
+ngx_http_webhook_deliver_free(ngx_http_webhook_delivery_t *d)
+{
+    ngx_http_webhook_target_unref(d->target);
+    ngx_destroy_pool(d->pool);
+}
+
+
+void
+ngx_http_webhook_deliver_abort(ngx_http_webhook_delivery_t *d)
+{
+    ngx_http_webhook_resolve_cancel(&d->resolve);
+
+    if (d->finish.posted) {
+        ngx_delete_posted_event(&d->finish);
+    }
+
+    if (d->request) {
+        ngx_http_free_request(d->request, 0);
+    }
+
+    ngx_http_webhook_deliver_free(d);
+}
+
+
+/* The body, whose payload is the ingested bytes, and its signatures. */
+
+static ngx_int_t
+ngx_http_webhook_deliver_sign(ngx_http_webhook_delivery_t *d)
+{
+    size_t                       len;
+    u_char                      *p;
+    ngx_uint_t                   previous;
+    ngx_http_webhook_url_t      *url;
+    ngx_http_webhook_attempt_t  *a;
+    ngx_http_webhook_target_t   *target;
+    ngx_http_webhook_message_t  *message;
+
+    a = &d->attempt;
+    target = d->target;
+    message = d->held->message;
+
+    d->id.data = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_ID_LEN);
+    a->signature.data = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_HEX_LEN);
+
+    len = NGX_HTTP_WEBHOOK_ID_LEN + NGX_TIME_T_LEN
+          + sizeof("..{\"event\":\"\",\"payload\":,\"timestamp\":}") - 1
+          + message->event.len + message->payload.len + NGX_TIME_T_LEN;
+
+    d->content.data = ngx_pnalloc(d->pool, len);
+
+    if (d->id.data == NULL
+        || a->signature.data == NULL
+        || d->content.data == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    d->id.len = ngx_http_webhook_id_write(d->id.data, "evt_", d->held->id)
+                - d->id.data;
+
+    /* what webhook-signature signs ends with the body: one buffer for both */
+
+    p = ngx_sprintf(d->content.data, "%V.%T.", &d->id, a->signed_at);
+
+    d->body.data = p;
+
+    p = ngx_sprintf(p, "{\"event\":\"%V\",\"payload\":", &message->event);
+    p = ngx_cpymem(p, message->payload.data, message->payload.len);
+    p = ngx_sprintf(p, ",\"timestamp\":%T}", a->signed_at);
+
+    d->body.len = p - d->body.data;
+    d->content.len = p - d->content.data;
+
+    /* the URL as the pieces that were checked, not as it was written */
+
+    url = &target->url;
+    len = url->scheme.len + url->host.len + url->uri.len
+          + sizeof("://[]:65535") - 1;
+
+    d->url.data = ngx_pnalloc(d->pool, len + 1);
+    if (d->url.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_sprintf(d->url.data, url->ipv6 ? "%V://[%V]" : "%V://%V",
+                    &url->scheme, &url->host);
+
+    if (url->port != (url->scheme.len == 5 ? 443 : 80)) {
+        p = ngx_sprintf(p, ":%d", (int) url->port);
+    }
+
+    d->url.len = ngx_sprintf(p, "%V%Z", &url->uri) - d->url.data - 1;
+
+    if (target->secret.len == 0) {
+        return NGX_OK;                      /* target->refused tells it */
+    }
+
+    if (ngx_http_webhook_sign(&target->secret, &d->body, a->signature.data)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    a->signature.len = NGX_HTTP_WEBHOOK_HEX_LEN;
+
+    previous = target->previous.len && target->previous_until > a->started_at;
+
+    if (previous) {
+        d->previous.data = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_HEX_LEN);
+
+        if (d->previous.data == NULL
+            || ngx_http_webhook_sign(&target->previous, &d->body,
+                                     d->previous.data)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        d->previous.len = NGX_HTTP_WEBHOOK_HEX_LEN;
+    }
+
+    if (!d->wmcf->standard_headers) {
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_deliver_standard(d, previous);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_deliver_standard(ngx_http_webhook_delivery_t *d,
+    ngx_uint_t previous)
+{
+    u_char                      *p;
+    ngx_http_webhook_attempt_t  *a;
+
+    a = &d->attempt;
+
+    p = ngx_pnalloc(d->pool, 2 * NGX_HTTP_WEBHOOK_STANDARD_LEN + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_sign_standard(&d->target->secret, &d->content, p)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    a->standard.data = p;
+    a->standard.len = NGX_HTTP_WEBHOOK_STANDARD_LEN;
+
+    if (!previous) {
+        return NGX_OK;
+    }
+
+    p += NGX_HTTP_WEBHOOK_STANDARD_LEN;
+    *p++ = ' ';
+
+    if (ngx_http_webhook_sign_standard(&d->target->previous, &d->content, p)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    a->standard.len += 1 + NGX_HTTP_WEBHOOK_STANDARD_LEN;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_deliver_request(ngx_http_webhook_delivery_t *d)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    c = ngx_http_webhook_deliver_connection(d);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    r = ngx_http_create_request(c);
+    if (r == NULL) {
+        return NGX_ERROR;
+    }
+
+    c->data = r;
+    d->request = r;
+
+    /* what is read from a client otherwise; a main request logs nothing */
+
+    r->logged = 1;
+    r->method = NGX_HTTP_POST;
+    r->method_name = ngx_http_webhook_post_method;
+    r->http_protocol = ngx_http_webhook_protocol;
+    r->http_version = NGX_HTTP_VERSION_11;
+    r->uri = d->target->url.uri;
+    r->unparsed_uri = d->target->url.uri;
+    r->valid_unparsed_uri = 1;
+    r->write_event_handler = ngx_http_webhook_deliver_wake;
+
+    ngx_http_set_ctx(r, d, ngx_http_webhook_module);
+
+    if (ngx_list_init(&r->headers_in.headers, r->pool, 8,
+                      sizeof(ngx_table_elt_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_deliver_subrequest(d);
+}
+
+
+static ngx_connection_t *
+ngx_http_webhook_deliver_connection(ngx_http_webhook_delivery_t *d)
+{
+    ngx_event_t            *rev, *wev;
+    ngx_connection_t       *c;
+    ngx_http_connection_t  *hc;
+
+    static struct sockaddr_un  nowhere = { .sun_family = AF_UNIX };
+
+    c = ngx_pcalloc(d->pool, sizeof(ngx_connection_t));
+    rev = ngx_pcalloc(d->pool, sizeof(ngx_event_t));
+    wev = ngx_pcalloc(d->pool, sizeof(ngx_event_t));
+    hc = ngx_pcalloc(d->pool, sizeof(ngx_http_connection_t));
+
+    if (c == NULL || rev == NULL || wev == NULL || hc == NULL) {
+        return NULL;
+    }
+
+    c->buffer = ngx_create_temp_buf(d->pool, 1);
+    if (c->buffer == NULL) {
+        return NULL;
+    }
+
+    hc->conf_ctx = d->wmcf->ctx;
+
+    d->log = *ngx_cycle->log;
+    d->log.handler = ngx_http_webhook_deliver_log;
+    d->log.data = &d->log_ctx;
+    d->log.action = NULL;
+    d->log_ctx.connection = c;
+
+    /* "active" keeps nginx from adding a descriptor of -1 to its events */
+
+    rev->data = c;
+    rev->log = &d->log;
+    rev->active = 1;
+
+    wev->data = c;
+    wev->log = &d->log;
+    wev->write = 1;
+    wev->active = 1;
+    wev->ready = 1;
+
+    c->fd = (ngx_socket_t) -1;
+    c->data = hc;
+    c->pool = d->pool;
+    c->log = &d->log;
+    c->read = rev;
+    c->write = wev;
+    c->number = ngx_atomic_fetch_add(ngx_connection_counter, 1);
+    c->start_time = ngx_current_msec;
+    c->tcp_nodelay = NGX_TCP_NODELAY_DISABLED;
+    c->sockaddr = (struct sockaddr *) &nowhere;
+    c->socklen = sizeof(struct sockaddr_un);
+    c->local_sockaddr = (struct sockaddr *) &nowhere;
+    c->local_socklen = sizeof(struct sockaddr_un);
+    c->log_error = NGX_ERROR_ERR;
+
+    ngx_str_set(&c->addr_text, "webhook");
+
+    d->log.connection = c->number;
+
+    d->finish.data = d;
+    d->finish.handler = ngx_http_webhook_deliver_finish;
+    d->finish.log = &d->log;
+
+    return c;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_deliver_subrequest(ngx_http_webhook_delivery_t *d)
+{
+    ngx_buf_t                *b;
+    ngx_http_request_t       *sr;
+    ngx_http_request_body_t  *rb;
+
+    d->post_subrequest.handler = ngx_http_webhook_deliver_post;
+    d->post_subrequest.data = d;
+
+    rb = ngx_pcalloc(d->pool, sizeof(ngx_http_request_body_t));
+    b = ngx_calloc_buf(d->pool);
+
+    if (rb == NULL || b == NULL) {
+        return NGX_ERROR;
+    }
+
+    rb->bufs = ngx_alloc_chain_link(d->pool);
+    if (rb->bufs == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = d->body.data;
+    b->last = d->body.data + d->body.len;
+    b->start = b->pos;
+    b->end = b->last;
+    b->memory = 1;
+    b->last_buf = 1;
+
+    rb->bufs->buf = b;
+    rb->bufs->next = NULL;
+    rb->buf = b;
+
+    if (ngx_http_subrequest(d->request, &d->request->uri, NULL, &sr,
+                            &d->post_subrequest, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    d->subrequest = sr;
+
+    sr->method = NGX_HTTP_POST;
+    sr->method_name = ngx_http_webhook_post_method;
+    sr->request_body = rb;
+    sr->headers_in.content_length_n = d->body.len;
+
+    ngx_http_set_ctx(sr, d, ngx_http_webhook_module);
+
+    /* the built-in transport answers, whatever phases http{} has */
+
+    sr->write_event_handler = ngx_http_webhook_deliver_send;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_deliver_send(ngx_http_request_t *sr)
+{
+    ngx_http_webhook_delivery_t *d;
+
+    d = ngx_http_get_module_ctx(sr, ngx_http_webhook_module);
+
+    sr->write_event_handler = ngx_http_request_empty_handler;
+
+    d->log.action = "resolving the host of a webhook";
+
+    d->resolve.pool = d->pool;
+    d->resolve.url = &d->target->url;
+    d->resolve.timeout = ngx_min(d->wmcf->connect_timeout, d->wmcf->timeout);
+    d->resolve.handler = ngx_http_webhook_deliver_resolved;
+    d->resolve.data = d;
+
+    if (d->target->refused) {
+        ngx_http_webhook_deliver_fail(d, "url_refused", d->target->refused);
+        return;
+    }
+
+    if (ngx_http_webhook_resolve(d->wmcf, &d->resolve) == NGX_OK) {
+        ngx_http_webhook_deliver_resolved(&d->resolve);
+    }
+}
+
+
+static void
+ngx_http_webhook_deliver_resolved(ngx_http_webhook_resolve_t *rs)
+{
+    ngx_http_webhook_delivery_t *d = rs->data;
+
+    ngx_msec_t  spent;
+
+    spent = ngx_current_msec - d->start_msec;
+
+    d->attempt.name_lookup = 1000 * spent;
+
+    if (rs->naddrs == 0) {
+        d->attempt.duration = d->attempt.name_lookup;
+        ngx_http_webhook_deliver_fail(d, rs->error, rs->detail);
+        return;
+    }
+
+    d->log.action = "sending to a webhook";
+
+    if (ngx_http_webhook_transport_send(d->wmcf->transport, d) != NGX_OK) {
+        ngx_http_webhook_deliver_fail(d, "internal", "out of memory");
+    }
+}
+
+
+/* Nothing was sent: the code and the words are constants. */
+
+static void
+ngx_http_webhook_deliver_fail(ngx_http_webhook_delivery_t *d,
+    const char *error, const char *detail)
+{
+    ngx_http_webhook_attempt_t  *a;
+
+    a = &d->attempt;
+
+    a->internal = (ngx_strcmp(error, "internal") == 0);
+    a->error.data = (u_char *) error;
+    a->error.len = ngx_strlen(error);
+    a->detail.data = (u_char *) detail;
+    a->detail.len = ngx_strlen(detail);
+
+    ngx_http_webhook_deliver_answered(d);
+}
+
+
+/*
+ * The outcome is known.  Called by the transport, by the resolver, or from
+ * the subrequest's own handler: in the last case nginx runs what is posted
+ * itself, and running it here does no harm.
+ */
+
+static void
+ngx_http_webhook_deliver_answered(ngx_http_webhook_delivery_t *d)
+{
+    ngx_connection_t  *c;
+
+    c = d->request->connection;
+
+    d->subrequest->headers_out.status = d->attempt.status_code
+                                        ? d->attempt.status_code
+                                        : NGX_HTTP_BAD_GATEWAY;
+
+    ngx_http_finalize_request(d->subrequest, NGX_OK);
+    ngx_http_run_posted_requests(c);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_deliver_post(ngx_http_request_t *sr, void *data, ngx_int_t rc)
+{
+    ngx_http_webhook_delivery_t *d = data;
+
+    ngx_log_debug3(NGX_LOG_DEBUG_HTTP, &d->log, 0,
+                   "webhook deliver: %V rc:%i status:%ui",
+                   &d->id, rc, d->attempt.status_code);
+
+    sr->connection->error = 0;
+    sr->connection->timedout = 0;
+
+    return NGX_OK;
+}
+
+
+/* The subrequest is done: the main request is freed by a posted event. */
+
+static void
+ngx_http_webhook_deliver_wake(ngx_http_request_t *r)
+{
+    ngx_http_webhook_delivery_t *d;
+
+    d = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
+
+    if (r->count == 1) {
+        ngx_post_event(&d->finish, &ngx_posted_events);
+    }
+}
+
+
+static void
+ngx_http_webhook_deliver_finish(ngx_event_t *ev)
+{
+    ngx_http_webhook_delivery_t *d = ev->data;
+
+    ngx_http_request_t  *r;
+
+    r = d->request;
+
+    d->request = NULL;
+    d->subrequest = NULL;
+
+    ngx_http_free_request(r, 0);
+
+    d->handler(d);
+}
+
+
+/* Ids alone: never a secret, never a payload. */
+
+static u_char *
+ngx_http_webhook_deliver_log(ngx_log_t *log, u_char *buf, size_t len)
+{
+    u_char                       *p;
+    ngx_http_webhook_delivery_t  *d;
+
+    d = (ngx_http_webhook_delivery_t *)
+            ((u_char *) log - offsetof(ngx_http_webhook_delivery_t, log));
+
+    p = buf;
+
+    if (log->action) {
+        p = ngx_snprintf(buf, len, " while %s", log->action);
+        len -= p - buf;
+        buf = p;
+    }
+
+    return ngx_snprintf(buf, len, ", webhook event: %V, host: \"%V\"",
+                        &d->id, &d->target->url.host);
+}
+
+
+char *
+ngx_http_webhook_deliver_init(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf)
+{
+    void                       *conf;
+    ngx_uint_t                  i, index;
+    ngx_http_module_t          *module;
+    ngx_http_conf_ctx_t        *ctx, *http_ctx;
+    ngx_http_core_srv_conf_t   *cscf, **cscfp;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    http_ctx = cf->ctx;
+
+    ctx = ngx_pcalloc(cf->pool, sizeof(ngx_http_conf_ctx_t));
+    if (ctx == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ctx->main_conf = http_ctx->main_conf;
+    ctx->srv_conf = ngx_pcalloc(cf->pool, sizeof(void *) * ngx_http_max_module);
+    ctx->loc_conf = ngx_pcalloc(cf->pool, sizeof(void *) * ngx_http_max_module);
+
+    if (ctx->srv_conf == NULL || ctx->loc_conf == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; cf->cycle->modules[i]; i++) {
+
+        if (cf->cycle->modules[i]->type != NGX_HTTP_MODULE) {
+            continue;
+        }
+
+        module = cf->cycle->modules[i]->ctx;
+        index = cf->cycle->modules[i]->ctx_index;
+
+        if (module->create_srv_conf) {
+            conf = module->create_srv_conf(cf);
+            if (conf == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            ctx->srv_conf[index] = conf;
+        }
+
+        if (module->create_loc_conf) {
+            conf = module->create_loc_conf(cf);
+            if (conf == NULL) {
+                return NGX_CONF_ERROR;
+            }
+
+            ctx->loc_conf[index] = conf;
+        }
+    }
+
+    cscf = ctx->srv_conf[ngx_http_core_module.ctx_index];
+    cscf->ctx = ctx;
+
+    cmcf = ctx->main_conf[ngx_http_core_module.ctx_index];
+
+    cscfp = ngx_array_push(&cmcf->servers);
+    if (cscfp == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *cscfp = cscf;
+
+    wmcf->ctx = ctx;
+
+    return NGX_CONF_OK;
+}

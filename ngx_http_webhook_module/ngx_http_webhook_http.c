@@ -1,0 +1,651 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Bodies, answers and problem documents, on the event loop.
+ *
+ * nginx's own check of client_max_body_size answers in HTML, and a body over
+ * client_body_buffer_size goes to a file.  So a location of this module has
+ * no such size: its bodies are read unbuffered, piece by piece, into memory
+ * of at most the limit.
+ */
+
+
+#include "ngx_http_webhook_http.h"
+
+
+#define NGX_HTTP_WEBHOOK_MAX_ERRORS  32
+
+
+/* A request to the module, in the request's pool. */
+
+typedef struct {
+    size_t                     limit;      /* of the body */
+    size_t                     size;       /* allocated for it */
+    ngx_str_t                  body;
+    ngx_http_webhook_body_pt   handler;
+    ngx_http_cleanup_t        *waits;      /* for an operation */
+} ngx_http_webhook_ctx_t;
+
+
+typedef struct {
+    const char  *code;
+    ngx_uint_t   status;
+    const char  *title;
+} ngx_http_webhook_problem_t;
+
+
+/* in the order of ngx_http_webhook_problem_e */
+
+static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
+    { "malformed_json", 400, "The body is not JSON" },
+    { "invalid_utf8", 400, "The body is not UTF-8" },
+    { "too_deep", 400, "The body is nested too deep" },
+    { "invalid_parameter", 400, "A parameter of the query is invalid" },
+    { "unauthorized", 401, "A valid key is needed" },
+    { "access_not_enabled", 403, "The company has no access to webhooks" },
+    { "not_found", 404, "There is no such resource" },
+    { "company_not_found", 404, "There is no such company" },
+    { "webhook_not_found", 404, "There is no such webhook" },
+    { "webhook_event_not_found", 404, "There is no such webhook event" },
+    { "method_not_allowed", 405, "The resource has no such method" },
+    { "uid_taken", 409, "Another company has this uid" },
+    { "body_too_large", 413, "The body is too large" },
+    { "payload_too_large", 413, "The payload is too large" },
+    { "unsupported_media_type", 415, "The body must be application/json" },
+    { "invalid", 422, "The body has invalid members" },
+    { "webhook_limit", 422, "The company has too many webhooks" },
+    { "store_unavailable", 503, "The store is unavailable, nothing was kept" },
+    { "internal", 500, "The server failed" }
+};
+
+
+static ngx_int_t ngx_http_webhook_send_typed(ngx_http_request_t *r,
+    ngx_uint_t status, const char *type, ngx_str_t *text);
+static ngx_int_t ngx_http_webhook_header(ngx_http_request_t *r,
+    const char *name, const char *value);
+static ngx_int_t ngx_http_webhook_problem_send(ngx_http_request_t *r,
+    ngx_http_webhook_problem_e problem, const char *detail,
+    ngx_array_t *errors);
+static void ngx_http_webhook_body_more(ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_body_take(ngx_http_request_t *r,
+    ngx_http_webhook_ctx_t *ctx);
+static void ngx_http_webhook_wait_cleanup(void *data);
+
+
+ngx_int_t
+ngx_http_webhook_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *text)
+{
+    return ngx_http_webhook_send_typed(r, status, "application/json", text);
+}
+
+
+ngx_int_t
+ngx_http_webhook_send_json(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_http_webhook_json_writer_t *w)
+{
+    ngx_str_t  text;
+
+    if (ngx_http_webhook_json_end(w, &text) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_webhook_send(r, status, &text);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_send_typed(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_str_t *text)
+{
+    ngx_int_t     rc;
+    ngx_buf_t    *b;
+    ngx_chain_t   out;
+
+    r->headers_out.status = status;
+    r->headers_out.content_type.data = (u_char *) type;
+    r->headers_out.content_type.len = ngx_strlen(type);
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_length_n = text->len;
+
+    if (ngx_http_webhook_header(r, "Cache-Control", "no-store") != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (text->len == 0) {
+        ngx_str_null(&r->headers_out.content_type);
+        r->header_only = 1;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_ERROR;
+    }
+
+    b->pos = text->data;
+    b->last = text->data + text->len;
+    b->memory = 1;
+    b->last_buf = (r == r->main);
+    b->last_in_chain = 1;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_http_output_filter(r, &out);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_header(ngx_http_request_t *r, const char *name,
+    const char *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+
+    h->hash = 1;
+    h->key.data = (u_char *) name;
+    h->key.len = ngx_strlen(name);
+    h->value.data = (u_char *) value;
+    h->value.len = ngx_strlen(value);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_problem(ngx_http_request_t *r,
+    ngx_http_webhook_problem_e problem, const char *detail)
+{
+    return ngx_http_webhook_problem_send(r, problem, detail, NULL);
+}
+
+
+ngx_int_t
+ngx_http_webhook_invalid(ngx_http_request_t *r, ngx_array_t *errors)
+{
+    ngx_http_webhook_error_t  *error;
+
+    error = errors->elts;
+
+    return ngx_http_webhook_problem_send(r, NGX_HTTP_WEBHOOK_INVALID,
+                                         error[0].detail, errors);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_problem_send(ngx_http_request_t *r,
+    ngx_http_webhook_problem_e problem, const char *detail,
+    ngx_array_t *errors)
+{
+    u_char                           type[128];
+    ngx_str_t                        text;
+    ngx_uint_t                       i, level;
+    ngx_http_webhook_error_t        *error;
+    ngx_http_webhook_problem_t      *p;
+    ngx_http_webhook_json_writer_t  *w;
+
+    p = &ngx_http_webhook_problems[problem];
+
+    level = (p->status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
+
+    ngx_log_error(level, r->connection->log, 0, "webhook problem: %s%s%s",
+                  p->code, detail ? ": " : "", detail ? detail : "");
+
+    w = ngx_http_webhook_json_begin(r->pool);
+    if (w == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sprintf(type, "urn:ngx-webhook:problem:%s%Z", p->code);
+
+    ngx_http_webhook_json_object(w, NULL);
+    ngx_http_webhook_json_cstring(w, "type", (char *) type);
+    ngx_http_webhook_json_cstring(w, "title", p->title);
+    ngx_http_webhook_json_integer(w, "status", p->status);
+    ngx_http_webhook_json_cstring(w, "detail", detail ? detail : p->title);
+    ngx_http_webhook_json_cstring(w, "code", p->code);
+
+    if (errors) {
+        ngx_http_webhook_json_array(w, "errors");
+
+        error = errors->elts;
+
+        for (i = 0; i < errors->nelts; i++) {
+            ngx_http_webhook_json_object(w, NULL);
+            ngx_http_webhook_json_string(w, "pointer", &error[i].pointer);
+            ngx_http_webhook_json_cstring(w, "code", error[i].code);
+            ngx_http_webhook_json_cstring(w, "detail", error[i].detail);
+            ngx_http_webhook_json_close_object(w);
+        }
+
+        ngx_http_webhook_json_close_array(w);
+    }
+
+    ngx_http_webhook_json_close_object(w);
+
+    if (ngx_http_webhook_json_end(w, &text) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (p->status == NGX_HTTP_UNAUTHORIZED
+        && ngx_http_webhook_header(r, "WWW-Authenticate",
+                                   "Bearer realm=\"webhook\"")
+           != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (p->status == NGX_HTTP_SERVICE_UNAVAILABLE
+        && ngx_http_webhook_header(r, "Retry-After", "1") != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_webhook_send_typed(r, p->status,
+                                       "application/problem+json", &text);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_error_add(ngx_array_t *errors, ngx_str_t *member,
+    const char *code, const char *detail)
+{
+    size_t                     i;
+    u_char                    *p;
+    ngx_http_webhook_error_t  *error;
+
+    if (errors->nelts == NGX_HTTP_WEBHOOK_MAX_ERRORS) {
+        return 1;
+    }
+
+    error = ngx_array_push(errors);
+    if (error == NULL) {
+        return 0;
+    }
+
+    p = ngx_pnalloc(errors->pool, 1 + 2 * member->len);
+    if (p == NULL) {
+        errors->nelts--;
+        return 0;
+    }
+
+    error->code = code;
+    error->detail = detail;
+    error->pointer.data = p;
+
+    if (member->data) {
+        *p++ = '/';
+    }
+
+    for (i = 0; i < member->len; i++) {
+
+        if (member->data[i] == '~' || member->data[i] == '/') {
+            *p++ = '~';
+            *p++ = (member->data[i] == '~') ? '0' : '1';
+            continue;
+        }
+
+        *p++ = member->data[i];
+    }
+
+    error->pointer.len = p - error->pointer.data;
+
+    return 1;
+}
+
+
+ngx_int_t
+ngx_http_webhook_json_problem(ngx_http_request_t *r,
+    ngx_http_webhook_json_error_e error, size_t offset)
+{
+    u_char  *detail;
+
+    switch (error) {
+
+    case NGX_HTTP_WEBHOOK_JSON_NOT_UTF8:
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_INVALID_UTF8,
+                                        NULL);
+
+    case NGX_HTTP_WEBHOOK_JSON_TOO_DEEP:
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_TOO_DEEP,
+                                        "Arrays and objects may be nested "
+                                        "512 deep");
+
+    case NGX_HTTP_WEBHOOK_JSON_NO_MEMORY:
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+
+    default:
+        break;
+    }
+
+    detail = ngx_pnalloc(r->pool, sizeof("The JSON is malformed at byte ")
+                                  + NGX_SIZE_T_LEN);
+    if (detail == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_sprintf(detail, "The JSON is malformed at byte %uz%Z", offset);
+
+    return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_MALFORMED_JSON,
+                                    (char *) detail);
+}
+
+
+ngx_int_t
+ngx_http_webhook_store_problem(ngx_http_request_t *r,
+    ngx_http_webhook_op_t *op)
+{
+    switch (op->status) {
+
+    case NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND:
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_COMPANY_NOT_FOUND,
+                                        NULL);
+
+    case NGX_HTTP_WEBHOOK_STORE_NO_ACCESS:
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED,
+                                        "Webhooks are off for this company "
+                                        "until an operator enables them");
+
+    case NGX_HTTP_WEBHOOK_STORE_NOT_FOUND:
+        return ngx_http_webhook_problem(r,
+                                  op->type == NGX_HTTP_WEBHOOK_OP_EVENT_GET
+                                  ? NGX_HTTP_WEBHOOK_EVENT_NOT_FOUND
+                                  : NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND, NULL);
+
+    case NGX_HTTP_WEBHOOK_STORE_UID_TAKEN:
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_UID_TAKEN, NULL);
+
+    case NGX_HTTP_WEBHOOK_STORE_LIMIT:
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_WEBHOOK_LIMIT,
+                                        "A company may have 100 webhooks");
+
+    default:
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_STORE_DOWN, NULL);
+    }
+}
+
+
+ngx_int_t
+ngx_http_webhook_body_read(ngx_http_request_t *r, size_t limit,
+    ngx_http_webhook_body_pt handler)
+{
+    size_t                   size;
+    ngx_int_t                rc;
+    ngx_http_webhook_ctx_t  *ctx;
+
+    if (r->headers_in.content_length_n > (off_t) limit) {
+        return ngx_http_webhook_refuse(r, NGX_HTTP_WEBHOOK_BODY_TOO_LARGE,
+                                       NULL);
+    }
+
+    size = (r->headers_in.content_length_n >= 0)
+           ? (size_t) r->headers_in.content_length_n
+           : ngx_min(limit, 4096);
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_ctx_t));
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->limit = limit;
+    ctx->size = size;
+    ctx->handler = handler;
+    ctx->body.data = ngx_pnalloc(r->pool, size + 1);
+    if (ctx->body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_webhook_module);
+
+    r->request_body_no_buffering = 1;
+
+    rc = ngx_http_read_client_request_body(r, ngx_http_webhook_body_more);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    return NGX_DONE;
+}
+
+
+/* Takes what has come, until all has. */
+
+static void
+ngx_http_webhook_body_more(ngx_http_request_t *r)
+{
+    ngx_int_t                rc;
+    ngx_http_webhook_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
+
+    for ( ;; ) {
+
+        rc = ngx_http_webhook_body_take(r, ctx);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        if (!r->reading_body) {
+            r->read_event_handler = ngx_http_block_reading;
+
+            rc = ctx->handler(r, &ctx->body);
+
+            if (rc != NGX_AGAIN) {
+                ngx_http_finalize_request(r, rc);
+            }
+
+            return;
+        }
+
+        rc = ngx_http_read_unbuffered_request_body(r);
+
+        if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+            break;
+        }
+
+        if (rc == NGX_AGAIN && r->request_body->bufs == NULL) {
+            r->read_event_handler = ngx_http_webhook_body_more;
+            return;
+        }
+    }
+
+    if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        r->read_event_handler = ngx_http_block_reading;
+        r->keepalive = 0;
+        r->lingering_close = 1;
+
+        rc = ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_BODY_TOO_LARGE,
+                                      NULL);
+    }
+
+    ngx_http_finalize_request(r, rc);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_body_take(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
+{
+    u_char       *p;
+    size_t        n;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    if (r->request_body == NULL) {
+        return NGX_OK;
+    }
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        b = cl->buf;
+
+        if (b->in_file) {
+            /* a subrequest's: its main request has read the body */
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "webhook request body is in a file");
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        n = b->last - b->pos;
+
+        if (n > ctx->limit - ctx->body.len) {
+            return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+        }
+
+        if (n > ctx->size - ctx->body.len) {
+
+            ctx->size = ngx_min(2 * (ctx->body.len + n), ctx->limit);
+
+            p = ngx_pnalloc(r->pool, ctx->size + 1);
+            if (p == NULL) {
+                return NGX_HTTP_INTERNAL_SERVER_ERROR;
+            }
+
+            ngx_memcpy(p, ctx->body.data, ctx->body.len);
+            (void) ngx_pfree(r->pool, ctx->body.data);
+            ctx->body.data = p;
+        }
+
+        if (n) {
+            ngx_memcpy(ctx->body.data + ctx->body.len, b->pos, n);
+            ctx->body.len += n;
+        }
+
+        if (r == r->main) {
+            b->pos = b->last;
+        }
+    }
+
+    if (r == r->main) {
+        r->request_body->bufs = NULL;
+    }
+
+    return NGX_OK;
+}
+
+
+/* A refusal before the body is read: what comes of it is thrown away. */
+
+ngx_int_t
+ngx_http_webhook_refuse(ngx_http_request_t *r,
+    ngx_http_webhook_problem_e problem, const char *detail)
+{
+    if (ngx_http_discard_request_body(r) != NGX_OK) {
+        r->keepalive = 0;
+    }
+
+    return ngx_http_webhook_problem(r, problem, detail);
+}
+
+
+void
+ngx_http_webhook_body_init(ngx_conf_t *cf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    clcf->client_max_body_size = 0;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_body_is(ngx_http_request_t *r, const char *type)
+{
+    size_t            len;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.content_type;
+    if (h == NULL) {
+        return 0;
+    }
+
+    len = ngx_strlen(type);
+
+    return h->value.len >= len
+           && ngx_strncasecmp(h->value.data, (u_char *) type, len) == 0
+           && (h->value.len == len
+               || h->value.data[len] == ';' || h->value.data[len] == ' ');
+}
+
+
+ngx_int_t
+ngx_http_webhook_wait(ngx_http_request_t *r, ngx_http_webhook_op_t *op)
+{
+    ngx_http_cleanup_t            *cln;
+    ngx_http_webhook_ctx_t        *ctx;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_http_webhook_wait_cleanup;
+    cln->data = op;
+
+    op->data = r;
+    ctx->waits = cln;
+
+    ngx_http_webhook_store_post(wmcf->store, op);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_wait_cleanup(void *data)
+{
+    ngx_http_webhook_op_t *op = data;
+
+    op->data = NULL;
+}
+
+
+ngx_http_request_t *
+ngx_http_webhook_waited(ngx_http_webhook_op_t *op)
+{
+    ngx_http_request_t      *r;
+    ngx_http_webhook_ctx_t  *ctx;
+
+    r = op->data;
+
+    if (r) {
+        ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
+        ctx->waits->handler = NULL;
+    }
+
+    return r;
+}
+
+
+void
+ngx_http_webhook_finalize(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    ngx_http_finalize_request(r, rc);
+    ngx_http_run_posted_requests(c);
+}

@@ -1,0 +1,130 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What the module's HTTP interfaces have in common: bodies, answers,
+ * problem documents (RFC 9457), waiting for the store, and who may ask.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_HTTP_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_HTTP_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_json.h"
+#include "ngx_http_webhook_store.h"
+
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_MALFORMED_JSON = 0,
+    NGX_HTTP_WEBHOOK_INVALID_UTF8,
+    NGX_HTTP_WEBHOOK_TOO_DEEP,
+    NGX_HTTP_WEBHOOK_INVALID_PARAMETER,
+    NGX_HTTP_WEBHOOK_UNAUTHORIZED,
+    NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED,
+    NGX_HTTP_WEBHOOK_NOT_FOUND,
+    NGX_HTTP_WEBHOOK_COMPANY_NOT_FOUND,
+    NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND,
+    NGX_HTTP_WEBHOOK_EVENT_NOT_FOUND,
+    NGX_HTTP_WEBHOOK_METHOD_NOT_ALLOWED,
+    NGX_HTTP_WEBHOOK_UID_TAKEN,
+    NGX_HTTP_WEBHOOK_BODY_TOO_LARGE,
+    NGX_HTTP_WEBHOOK_PAYLOAD_TOO_LARGE,
+    NGX_HTTP_WEBHOOK_UNSUPPORTED_MEDIA_TYPE,
+    NGX_HTTP_WEBHOOK_INVALID,
+    NGX_HTTP_WEBHOOK_WEBHOOK_LIMIT,
+    NGX_HTTP_WEBHOOK_STORE_DOWN,
+    NGX_HTTP_WEBHOOK_INTERNAL
+} ngx_http_webhook_problem_e;
+
+
+/* What is wrong with a member, for the list of a 422. */
+
+typedef struct {
+    ngx_str_t     pointer;       /* RFC 6901 */
+    const char   *code;
+    const char   *detail;
+} ngx_http_webhook_error_t;
+
+
+/*
+ * Each of these sends a whole answer and returns what is to be returned, or
+ * given to ngx_http_finalize_request().  The text must live as long as the
+ * request.
+ */
+ngx_int_t ngx_http_webhook_send(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_str_t *text);
+ngx_int_t ngx_http_webhook_send_json(ngx_http_request_t *r, ngx_uint_t status,
+    ngx_http_webhook_json_writer_t *w);
+ngx_int_t ngx_http_webhook_problem(ngx_http_request_t *r,
+    ngx_http_webhook_problem_e problem, const char *detail);
+
+/* INVALID with the list of what is wrong, an array of ..._error_t. */
+ngx_int_t ngx_http_webhook_invalid(ngx_http_request_t *r, ngx_array_t *errors);
+
+/* Adds to such a list, at "/<member>", 32 at the most; 0 without memory. */
+ngx_uint_t ngx_http_webhook_error_add(ngx_array_t *errors, ngx_str_t *member,
+    const char *code, const char *detail);
+
+/* The problem of text that is no JSON. */
+ngx_int_t ngx_http_webhook_json_problem(ngx_http_request_t *r,
+    ngx_http_webhook_json_error_e error, size_t offset);
+
+/* The problem of an operation that the store did not carry out. */
+ngx_int_t ngx_http_webhook_store_problem(ngx_http_request_t *r,
+    ngx_http_webhook_op_t *op);
+
+/*
+ * Reads the body, of at most "limit" bytes, and calls the handler with it in
+ * one piece.  The handler returns NGX_AGAIN where the request waits for the
+ * store, else what it is to be finalized with.  Returns what the content
+ * handler is to return.
+ */
+typedef ngx_int_t (*ngx_http_webhook_body_pt)(ngx_http_request_t *r,
+    ngx_str_t *body);
+
+ngx_int_t ngx_http_webhook_body_read(ngx_http_request_t *r, size_t limit,
+    ngx_http_webhook_body_pt handler);
+
+/* A problem, before the body is read. */
+ngx_int_t ngx_http_webhook_refuse(ngx_http_request_t *r,
+    ngx_http_webhook_problem_e problem, const char *detail);
+
+/* Returns 1 where the request says that its body is of a type. */
+ngx_uint_t ngx_http_webhook_body_is(ngx_http_request_t *r, const char *type);
+
+/*
+ * Posts an operation for a request, which waits for it.  The operation's
+ * handler asks for the request, which is NULL where it has ended before.
+ */
+ngx_int_t ngx_http_webhook_wait(ngx_http_request_t *r,
+    ngx_http_webhook_op_t *op);
+ngx_http_request_t *ngx_http_webhook_waited(ngx_http_webhook_op_t *op);
+
+/* Ends a request from an operation's handler. */
+void ngx_http_webhook_finalize(ngx_http_request_t *r, ngx_int_t rc);
+
+/*
+ * Checks the request's key: NGX_DECLINED where it may go on, else a problem
+ * was sent and this is to be returned.
+ */
+ngx_int_t ngx_http_webhook_auth(ngx_http_request_t *r);
+
+/*
+ * Prepares a location whose handler reads its body itself.  Configuration
+ * time, in merge_loc_conf.
+ */
+void ngx_http_webhook_body_init(ngx_conf_t *cf);
+
+
+/* The content handlers. */
+
+ngx_int_t ngx_http_webhook_ingest_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_webhook_api_handler(ngx_http_request_t *r);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_HTTP_H_INCLUDED_ */

@@ -1,0 +1,205 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Signatures, secrets and what keeps them at rest.  Pure functions, any
+ * thread.
+ */
+
+
+#include "ngx_http_webhook_sign.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/crypto.h>
+
+
+#define NGX_HTTP_WEBHOOK_SEAL_VERSION  1
+#define NGX_HTTP_WEBHOOK_NONCE_LEN     12
+#define NGX_HTTP_WEBHOOK_TAG_LEN       16
+
+
+ngx_int_t
+ngx_http_webhook_secret_make(u_char *secret)
+{
+    u_char     random[NGX_HTTP_WEBHOOK_KEY_LEN];
+    ngx_str_t  src, dst;
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(secret, NGX_HTTP_WEBHOOK_SECRET_PREFIX,
+               sizeof(NGX_HTTP_WEBHOOK_SECRET_PREFIX) - 1);
+
+    src.data = random;
+    src.len = sizeof(random);
+    dst.data = secret + sizeof(NGX_HTTP_WEBHOOK_SECRET_PREFIX) - 1;
+
+    ngx_encode_base64(&dst, &src);
+
+    OPENSSL_cleanse(random, sizeof(random));
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sign(ngx_str_t *secret, ngx_str_t *body, u_char *hex)
+{
+    u_char        mac[EVP_MAX_MD_SIZE];
+    unsigned int  len;
+
+    if (HMAC(EVP_sha256(), secret->data, secret->len, body->data, body->len,
+             mac, &len)
+        == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_hex_dump(hex, mac, len);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sign_standard(ngx_str_t *secret, ngx_str_t *content,
+    u_char *text)
+{
+    size_t        prefix;
+    u_char        key[128], mac[EVP_MAX_MD_SIZE], *p;
+    ngx_str_t     src, dst;
+    unsigned int  len;
+
+    prefix = sizeof(NGX_HTTP_WEBHOOK_SECRET_PREFIX) - 1;
+
+    src.data = secret->data + prefix;
+    src.len = secret->len - prefix;
+    dst.data = key;
+
+    if (secret->len < prefix
+        || ngx_base64_decoded_length(src.len) > sizeof(key)
+        || ngx_decode_base64(&dst, &src) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    p = HMAC(EVP_sha256(), key, dst.len, content->data, content->len, mac,
+             &len);
+
+    OPENSSL_cleanse(key, sizeof(key));
+
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    src.data = mac;
+    src.len = len;
+    dst.data = ngx_cpymem(text, "v1,", 3);
+
+    ngx_encode_base64(&dst, &src);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_digest(ngx_str_t *text, u_char *digest)
+{
+    if (EVP_Digest(text->data, text->len, digest, NULL, EVP_sha256(), NULL)
+        != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_seal(u_char *key, ngx_http_webhook_id_t bound,
+    ngx_str_t *plain, u_char *sealed)
+{
+    int              len;
+    u_char          *nonce, *text, *tag;
+    ngx_int_t        rc;
+    EVP_CIPHER_CTX  *ctx;
+
+    sealed[0] = NGX_HTTP_WEBHOOK_SEAL_VERSION;
+    nonce = sealed + 1;
+    text = nonce + NGX_HTTP_WEBHOOK_NONCE_LEN;
+    tag = text + plain->len;
+
+    ctx = EVP_CIPHER_CTX_new();
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+
+    if (RAND_bytes(nonce, NGX_HTTP_WEBHOOK_NONCE_LEN) == 1
+        && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1
+        && EVP_EncryptUpdate(ctx, NULL, &len, (u_char *) &bound,
+                             sizeof(bound)) == 1
+        && EVP_EncryptUpdate(ctx, text, &len, plain->data, plain->len) == 1
+        && EVP_EncryptFinal_ex(ctx, text + len, &len) == 1
+        && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG,
+                               NGX_HTTP_WEBHOOK_TAG_LEN, tag) == 1)
+    {
+        rc = NGX_OK;
+    }
+
+    EVP_CIPHER_CTX_free(ctx);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_http_webhook_unseal(u_char *key, ngx_http_webhook_id_t bound,
+    ngx_str_t *sealed, u_char *plain)
+{
+    int              len;
+    u_char          *nonce, *text, *tag;
+    size_t           n;
+    ngx_int_t        rc;
+    EVP_CIPHER_CTX  *ctx;
+
+    if (sealed->len < NGX_HTTP_WEBHOOK_SEAL_OVERHEAD
+        || sealed->data[0] != NGX_HTTP_WEBHOOK_SEAL_VERSION)
+    {
+        return NGX_DECLINED;
+    }
+
+    n = sealed->len - NGX_HTTP_WEBHOOK_SEAL_OVERHEAD;
+    nonce = sealed->data + 1;
+    text = nonce + NGX_HTTP_WEBHOOK_NONCE_LEN;
+    tag = text + n;
+
+    ctx = EVP_CIPHER_CTX_new();
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = NGX_DECLINED;
+
+    if (EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1
+        && EVP_DecryptUpdate(ctx, NULL, &len, (u_char *) &bound,
+                             sizeof(bound)) == 1
+        && EVP_DecryptUpdate(ctx, plain, &len, text, n) == 1
+        && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG,
+                               NGX_HTTP_WEBHOOK_TAG_LEN, tag) == 1
+        && EVP_DecryptFinal_ex(ctx, plain + len, &len) == 1)
+    {
+        rc = NGX_OK;
+    }
+
+    EVP_CIPHER_CTX_free(ctx);
+
+    return rc;
+}

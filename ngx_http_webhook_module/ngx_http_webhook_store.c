@@ -1,0 +1,471 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The asynchronous front of the store, on the event loop.
+ *
+ * What writes waits in one queue: while the writing thread carries out a
+ * batch, everything that is posted forms the next one (group commit).  The
+ * thread is handed the next batch before the handlers of the last one run, so
+ * that it works while they do.
+ *
+ *     post -> waiting -> batch (thread: write) -> done -> handlers
+ *
+ * What reads goes to other threads, a session for each: a slow list never
+ * delays a commit.
+ *
+ * A session is opened by the first operation that needs one, in its thread,
+ * the writer's first; while that fails, operations end as unavailable, and it
+ * is tried again once a second.
+ */
+
+
+#include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_keys.h"
+
+
+#define NGX_HTTP_WEBHOOK_STORE_READERS  2
+#define NGX_HTTP_WEBHOOK_STORE_RETRY    1000    /* ms between opens */
+#define NGX_HTTP_WEBHOOK_STORE_BATCH    2048    /* operations */
+#define NGX_HTTP_WEBHOOK_STORE_BYTES    (16 * 1024 * 1024)
+
+
+/* A session and its thread's task: "busy" while the thread has them. */
+
+typedef struct {
+    ngx_http_webhook_store_t           *store;
+    ngx_thread_task_t                  *task;
+    void                               *session;
+    ngx_msec_t                          tried;
+    ngx_http_webhook_batch_t            batch;      /* the writer's */
+    unsigned                            writes:1;
+    unsigned                            busy:1;
+} ngx_http_webhook_store_agent_t;
+
+
+struct ngx_http_webhook_store_s {
+    ngx_http_webhook_store_conf_t       conf;
+    ngx_http_webhook_engine_t          *engine;
+    ngx_thread_pool_t                  *write_pool;
+    ngx_thread_pool_t                  *read_pool;
+    ngx_log_t                          *log;
+
+    ngx_queue_t                         writes;     /* waiting */
+    ngx_queue_t                         reads;
+    ngx_uint_t                          waiting;
+
+    ngx_http_webhook_store_agent_t      writer;
+    ngx_http_webhook_store_agent_t      readers[NGX_HTTP_WEBHOOK_STORE_READERS];
+
+    ngx_http_webhook_store_targets_pt   targets_handler;
+    void                               *targets_data;
+    int64_t                             generation;
+    ngx_atomic_t                       *shared;
+    ngx_uint_t                          opened;
+
+    ngx_uint_t                          holds;
+    ngx_event_t                         hold;
+    ngx_connection_t                    dummy;
+};
+
+
+static ngx_int_t ngx_http_webhook_store_agent(ngx_http_webhook_store_t *store,
+    ngx_http_webhook_store_agent_t *agent, ngx_uint_t writes,
+    ngx_pool_t *pool);
+static void ngx_http_webhook_store_start(ngx_http_webhook_store_t *store);
+static void ngx_http_webhook_store_run(ngx_http_webhook_store_agent_t *agent,
+    ngx_thread_pool_t *pool);
+static void ngx_http_webhook_store_thread(void *data, ngx_log_t *log);
+static void ngx_http_webhook_store_done(ngx_event_t *ev);
+static void ngx_http_webhook_store_complete(ngx_http_webhook_store_t *store,
+    ngx_queue_t *ops);
+static void ngx_http_webhook_store_hold_handler(ngx_event_t *ev);
+
+
+ngx_http_webhook_store_t *
+ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_engine_t *engine, ngx_cycle_t *cycle)
+{
+    ngx_uint_t                 i;
+    ngx_http_webhook_store_t  *store;
+
+    store = ngx_pcalloc(cycle->pool, sizeof(ngx_http_webhook_store_t));
+    if (store == NULL) {
+        return NULL;
+    }
+
+    store->engine = engine;
+    store->log = cycle->log;
+    store->write_pool = wmcf->write_pool;
+    store->read_pool = wmcf->read_pool;
+
+    store->conf.wmcf = wmcf;
+    store->conf.path = wmcf->store_path;
+    store->conf.sync = wmcf->store_sync;
+    store->conf.encryption_key = wmcf->keys->encryption;
+    store->conf.log = cycle->log;
+    store->conf.max_held = 4 * wmcf->concurrency;
+    store->conf.max_lane = ngx_max(wmcf->concurrency / 2, 1);
+    store->conf.max_bytes = NGX_HTTP_WEBHOOK_STORE_BYTES;
+
+    ngx_queue_init(&store->writes);
+    ngx_queue_init(&store->reads);
+
+    store->hold.handler = ngx_http_webhook_store_hold_handler;
+    store->hold.data = &store->dummy;
+    store->hold.log = cycle->log;
+    store->dummy.fd = (ngx_socket_t) -1;
+
+    if (ngx_http_webhook_store_agent(store, &store->writer, 1, cycle->pool)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_STORE_READERS; i++) {
+        if (ngx_http_webhook_store_agent(store, &store->readers[i], 0,
+                                         cycle->pool)
+            != NGX_OK)
+        {
+            return NULL;
+        }
+    }
+
+    return store;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_store_agent(ngx_http_webhook_store_t *store,
+    ngx_http_webhook_store_agent_t *agent, ngx_uint_t writes,
+    ngx_pool_t *pool)
+{
+    agent->store = store;
+    agent->writes = writes;
+
+    ngx_queue_init(&agent->batch.ops);
+    ngx_queue_init(&agent->batch.targets);
+
+    agent->task = ngx_thread_task_alloc(pool, 0);
+    if (agent->task == NULL) {
+        return NGX_ERROR;
+    }
+
+    agent->task->ctx = agent;
+    agent->task->handler = ngx_http_webhook_store_thread;
+    agent->task->event.data = agent;
+    agent->task->event.handler = ngx_http_webhook_store_done;
+    agent->task->event.log = store->log;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_store_listen(ngx_http_webhook_store_t *store,
+    ngx_http_webhook_store_targets_pt handler, void *data)
+{
+    store->targets_handler = handler;
+    store->targets_data = data;
+}
+
+
+void
+ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, store->log, 0,
+                   "webhook store: post %d, waiting %ui",
+                   (int) op->type, store->waiting);
+
+    op->status = NGX_HTTP_WEBHOOK_STORE_UNAVAILABLE;
+
+    ngx_queue_insert_tail(ngx_http_webhook_op_reads(op->type) ? &store->reads
+                                                              : &store->writes,
+                          &op->queue);
+    store->waiting++;
+    ngx_http_webhook_store_hold(store);
+
+    ngx_http_webhook_store_start(store);
+}
+
+
+/* Hands what waits to the threads that are free. */
+
+static void
+ngx_http_webhook_store_start(ngx_http_webhook_store_t *store)
+{
+    ngx_uint_t                       i;
+    ngx_queue_t                     *q;
+    ngx_http_webhook_store_agent_t  *agent;
+
+    agent = &store->writer;
+
+    if (!agent->busy && !ngx_queue_empty(&store->writes)) {
+
+        for (i = 0;
+             i < NGX_HTTP_WEBHOOK_STORE_BATCH
+             && !ngx_queue_empty(&store->writes);
+             i++)
+        {
+            q = ngx_queue_head(&store->writes);
+            ngx_queue_remove(q);
+            ngx_queue_insert_tail(&agent->batch.ops, q);
+        }
+
+        ngx_http_webhook_store_run(agent, store->write_pool);
+    }
+
+    /* the writer makes the store: who reads waits for it */
+
+    for (i = 0; store->opened && i < NGX_HTTP_WEBHOOK_STORE_READERS; i++) {
+        agent = &store->readers[i];
+
+        if (agent->busy || ngx_queue_empty(&store->reads)) {
+            continue;
+        }
+
+        q = ngx_queue_head(&store->reads);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&agent->batch.ops, q);
+
+        ngx_http_webhook_store_run(agent, store->read_pool);
+    }
+}
+
+
+static void
+ngx_http_webhook_store_run(ngx_http_webhook_store_agent_t *agent,
+    ngx_thread_pool_t *pool)
+{
+    agent->busy = 1;
+
+    if (ngx_thread_task_post(pool, agent->task) != NGX_OK) {
+        ngx_post_event(&agent->task->event, &ngx_posted_events);
+    }
+}
+
+
+/* In a thread: the agent is the thread's alone until the task is done. */
+
+static void
+ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
+{
+    ngx_http_webhook_store_agent_t *agent = data;
+
+    ngx_msec_t                  now;
+    struct timespec             ts;
+    ngx_http_webhook_store_t   *store;
+    ngx_http_webhook_op_t      *op;
+
+    store = agent->store;
+
+    if (agent->session == NULL) {
+
+        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+        now = (ngx_msec_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+
+        if (agent->tried
+            && now - agent->tried < NGX_HTTP_WEBHOOK_STORE_RETRY)
+        {
+            return;
+        }
+
+        agent->tried = now;
+        agent->session = store->engine->open(&store->conf, agent->writes, log);
+
+        if (agent->session == NULL) {
+            return;
+        }
+    }
+
+    if (agent->writes) {
+        store->engine->write(agent->session, &agent->batch, log);
+        return;
+    }
+
+    op = ngx_queue_data(ngx_queue_head(&agent->batch.ops),
+                        ngx_http_webhook_op_t, queue);
+
+    store->engine->read(agent->session, op, log);
+}
+
+
+static void
+ngx_http_webhook_store_done(ngx_event_t *ev)
+{
+    ngx_queue_t                      ops, targets;
+    ngx_http_webhook_store_t        *store;
+    ngx_http_webhook_store_agent_t  *agent;
+
+    agent = ev->data;
+    store = agent->store;
+
+    ngx_queue_init(&ops);
+    ngx_queue_init(&targets);
+
+    ngx_queue_add(&ops, &agent->batch.ops);
+    ngx_queue_init(&agent->batch.ops);
+
+    if (agent->writes) {
+        ngx_queue_add(&targets, &agent->batch.targets);
+        ngx_queue_init(&agent->batch.targets);
+
+        if (agent->session) {
+            store->opened = 1;
+            store->generation = agent->batch.generation;
+            store->shared = agent->batch.shared;
+
+        } else {
+            ngx_queue_add(&ops, &store->reads);
+            ngx_queue_init(&store->reads);
+        }
+    }
+
+    agent->busy = 0;
+
+    ngx_http_webhook_store_start(store);
+
+    if (agent->writes && store->targets_handler) {
+        store->targets_handler(store->targets_data, &targets,
+                               store->generation);
+    }
+
+    ngx_http_webhook_store_complete(store, &ops);
+}
+
+
+static void
+ngx_http_webhook_store_complete(ngx_http_webhook_store_t *store,
+    ngx_queue_t *ops)
+{
+    ngx_queue_t            *q;
+    ngx_http_webhook_op_t  *op;
+
+    while (!ngx_queue_empty(ops)) {
+
+        q = ngx_queue_head(ops);
+        ngx_queue_remove(q);
+
+        op = ngx_queue_data(q, ngx_http_webhook_op_t, queue);
+
+        store->waiting--;
+
+        op->handler(op);
+
+        /* after the handler: it may have taken a hold for what comes next */
+
+        ngx_http_webhook_store_unhold(store);
+    }
+}
+
+
+ngx_uint_t
+ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_held_t *held, ngx_http_webhook_load_t *load,
+    ngx_uint_t force)
+{
+    size_t  bytes;
+
+    bytes = held->message->payload.len;
+
+    if (!force
+        && (!ngx_http_webhook_store_room(conf)
+            || load->held >= conf->max_lane))
+    {
+        return 0;
+    }
+
+    held->load = load;
+
+    (void) ngx_atomic_fetch_add(&conf->held, 1);
+    (void) ngx_atomic_fetch_add(&conf->bytes, bytes);
+    (void) ngx_atomic_fetch_add(&load->held, 1);
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf)
+{
+    return conf->held < conf->max_held && conf->bytes < conf->max_bytes;
+}
+
+
+void
+ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_held_t *held)
+{
+    (void) ngx_atomic_fetch_add(&conf->held, -1);
+    (void) ngx_atomic_fetch_add(&conf->bytes,
+                                -(ngx_atomic_int_t) held->message->payload.len);
+    (void) ngx_atomic_fetch_add(&held->load->held, -1);
+}
+
+
+ngx_http_webhook_store_conf_t *
+ngx_http_webhook_store_conf(ngx_http_webhook_store_t *store)
+{
+    return &store->conf;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_store_stale(ngx_http_webhook_store_t *store)
+{
+    return store->shared == NULL
+           || (int64_t) *store->shared != store->generation;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_store_waiting(ngx_http_webhook_store_t *store)
+{
+    return store->waiting;
+}
+
+
+void
+ngx_http_webhook_store_hold(ngx_http_webhook_store_t *store)
+{
+    if (store->holds++ == 0) {
+        ngx_add_timer(&store->hold, 24 * 3600 * 1000);
+    }
+}
+
+
+void
+ngx_http_webhook_store_unhold(ngx_http_webhook_store_t *store)
+{
+    if (--store->holds == 0) {
+        ngx_del_timer(&store->hold);
+    }
+}
+
+
+static void
+ngx_http_webhook_store_hold_handler(ngx_event_t *ev)
+{
+    ngx_add_timer(ev, 24 * 3600 * 1000);
+}
+
+
+void
+ngx_http_webhook_store_destroy(ngx_http_webhook_store_t *store)
+{
+    ngx_uint_t  i;
+
+    if (store->writer.session) {
+        store->engine->close(store->writer.session);
+    }
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_STORE_READERS; i++) {
+        if (store->readers[i].session) {
+            store->engine->close(store->readers[i].session);
+        }
+    }
+}

@@ -1,0 +1,420 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The store: typed operations that are posted on the event loop, carried out
+ * in a thread and answered on the event loop, and the table that an engine
+ * (SQLite) fills in.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_target.h"
+
+
+typedef enum {
+    /* written, in the next group commit */
+    NGX_HTTP_WEBHOOK_OP_INGEST = 0,
+    NGX_HTTP_WEBHOOK_OP_TEST,
+    NGX_HTTP_WEBHOOK_OP_RESULT,
+    NGX_HTTP_WEBHOOK_OP_RELEASE,
+    NGX_HTTP_WEBHOOK_OP_CLAIM,
+    NGX_HTTP_WEBHOOK_OP_REFRESH,
+    /* written, each in a transaction of its own: they change the snapshot */
+    NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE,
+    NGX_HTTP_WEBHOOK_OP_COMPANY_UPDATE,
+    NGX_HTTP_WEBHOOK_OP_WEBHOOK_CREATE,
+    NGX_HTTP_WEBHOOK_OP_WEBHOOK_UPDATE,
+    NGX_HTTP_WEBHOOK_OP_WEBHOOK_DELETE,
+    NGX_HTTP_WEBHOOK_OP_WEBHOOK_ROTATE,
+    /* read, beside the writer */
+    NGX_HTTP_WEBHOOK_OP_COMPANY_GET,
+    NGX_HTTP_WEBHOOK_OP_COMPANY_LIST,
+    NGX_HTTP_WEBHOOK_OP_WEBHOOK_GET,
+    NGX_HTTP_WEBHOOK_OP_WEBHOOK_LIST,
+    NGX_HTTP_WEBHOOK_OP_EVENT_LIST,
+    NGX_HTTP_WEBHOOK_OP_EVENT_GET,
+    NGX_HTTP_WEBHOOK_OP_N
+} ngx_http_webhook_op_e;
+
+#define ngx_http_webhook_op_configures(type)                                  \
+    ((type) >= NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE                             \
+     && (type) <= NGX_HTTP_WEBHOOK_OP_WEBHOOK_ROTATE)
+
+#define ngx_http_webhook_op_reads(type)                                       \
+    ((type) >= NGX_HTTP_WEBHOOK_OP_COMPANY_GET)
+
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_STORE_OK = 0,
+    NGX_HTTP_WEBHOOK_STORE_UNAVAILABLE,        /* nothing was stored */
+    NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND,
+    NGX_HTTP_WEBHOOK_STORE_NO_ACCESS,
+    NGX_HTTP_WEBHOOK_STORE_NOT_FOUND,
+    NGX_HTTP_WEBHOOK_STORE_UID_TAKEN,
+    NGX_HTTP_WEBHOOK_STORE_LIMIT
+} ngx_http_webhook_store_status_e;
+
+
+/*
+ * An operation.  Its poster makes it in a pool of the operation's own and
+ * fills in what the type takes.  From post to handler it belongs to the
+ * store, and a thread writes to it and to its pool; in the handler, which
+ * runs on the event loop, it is the poster's again, who destroys the pool.
+ * "data" is the poster's: NULL once nobody waits for the answer.
+ */
+
+typedef struct ngx_http_webhook_op_s  ngx_http_webhook_op_t;
+
+typedef void (*ngx_http_webhook_op_pt)(ngx_http_webhook_op_t *op);
+
+struct ngx_http_webhook_op_s {
+    ngx_queue_t                      queue;
+    ngx_http_webhook_op_e            type;
+    ngx_http_webhook_store_status_e  status;
+    ngx_pool_t                      *pool;
+    ngx_http_webhook_op_pt           handler;
+    void                            *data;
+};
+
+
+/* An ingested occurrence in memory; the last of its events frees the pool. */
+
+typedef struct {
+    ngx_pool_t                      *pool;
+    ngx_uint_t                       refs;
+    ngx_http_webhook_id_t            id;
+    ngx_http_webhook_id_t            company_id;
+    ngx_str_t                        event;
+    ngx_str_t                        payload;
+} ngx_http_webhook_message_t;
+
+
+/* A webhook event that this worker owns and holds in memory. */
+
+typedef struct {
+    ngx_queue_t                      queue;
+    ngx_http_webhook_id_t            id;
+    ngx_http_webhook_id_t            webhook_id;
+    ngx_uint_t                       retries;
+    ngx_http_webhook_message_t      *message;
+    ngx_http_webhook_load_t         *load;     /* counts it */
+} ngx_http_webhook_held_t;
+
+
+/*
+ * INGEST: a message for each webhook that wants it.  TEST: a message for one
+ * webhook, "webhook_id", of the company "company".  Both give the webhook
+ * events that the worker is to deliver from memory.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        company;     /* id or uid */
+    ngx_http_webhook_id_t            webhook_id;
+    ngx_http_webhook_message_t       message;     /* event, payload; id out */
+    ngx_uint_t                       count;       /* out: webhook events */
+    ngx_http_webhook_id_t            event_id;    /* out: the last of them */
+    ngx_queue_t                      held;        /* out */
+} ngx_http_webhook_ingest_op_t;
+
+
+typedef struct {
+    ngx_http_webhook_id_t            id;
+    ngx_uint_t                       number;
+    int64_t                          started_at;  /* ms since the epoch */
+    ngx_uint_t                       status_code; /* 0: none came */
+    ngx_str_t                        error;       /* stable code, or null */
+    ngx_str_t                        detail;      /* in words */
+    ngx_uint_t                       duration;    /* all in us, each from */
+    ngx_uint_t                       name_lookup; /* the start */
+    ngx_uint_t                       connect;
+    ngx_uint_t                       tls;
+    ngx_uint_t                       first_byte;
+    ngx_str_t                        peer;
+    ngx_str_t                        url;
+    time_t                           signed_at;
+    ngx_str_t                        signature;
+    ngx_str_t                        standard;
+    ngx_str_t                        response_head;
+    ngx_str_t                        response_body;
+    unsigned                         truncated:1;
+    unsigned                         internal:1;  /* the error is nginx's */
+} ngx_http_webhook_attempt_t;
+
+
+/* RESULT: what came of an attempt, and what the webhook event is now. */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_http_webhook_id_t            event_id;
+    ngx_http_webhook_id_t            webhook_id;
+    ngx_http_webhook_status_e        event_status;
+    ngx_uint_t                       retries;
+    int64_t                          due_at;      /* ms since the epoch */
+    ngx_str_t                        reason;
+    ngx_http_webhook_attempt_t       attempt;
+} ngx_http_webhook_result_op_t;
+
+
+/*
+ * RELEASE: gives a held webhook event back to the store, to be claimed by any
+ * worker; with a reason, it is cancelled instead.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_http_webhook_id_t            event_id;
+    ngx_http_webhook_id_t            webhook_id;
+    ngx_str_t                        reason;
+} ngx_http_webhook_release_op_t;
+
+
+/*
+ * CLAIM: takes due webhook events that nobody owns, and what dead workers
+ * owned, into "held", which is to be initialised.  Each event's memory is its
+ * message's pool.  "hints" are webhooks that have room again, to be looked at
+ * whenever their time is.  REFRESH: brings the snapshot up to date.
+ */
+
+#define NGX_HTTP_WEBHOOK_HINTS  16
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_uint_t                       nhints;      /* webhooks to look at */
+    ngx_http_webhook_id_t            hints[NGX_HTTP_WEBHOOK_HINTS];
+    ngx_queue_t                      held;        /* out */
+    int64_t                          next;        /* out: ms since the epoch
+                                                     of the next due, or 0 */
+} ngx_http_webhook_claim_op_t;
+
+
+typedef struct {
+    ngx_http_webhook_id_t            id;
+    ngx_str_t                        uid;
+    ngx_str_t                        name;
+    int64_t                          updated_at;
+    unsigned                         enabled:1;
+} ngx_http_webhook_company_t;
+
+
+/* COMPANY_CREATE, COMPANY_UPDATE (what set_* names), COMPANY_GET. */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;         /* id or uid */
+    ngx_http_webhook_company_t       company;
+    unsigned                         set_uid:1;
+    unsigned                         set_name:1;
+    unsigned                         set_enabled:1;
+} ngx_http_webhook_company_op_t;
+
+
+typedef struct {
+    ngx_http_webhook_id_t            id;
+    ngx_http_webhook_id_t            company_id;
+    ngx_str_t                        url;
+    ngx_str_t                        description;
+    ngx_str_t                        secret;
+    int64_t                          previous_until;
+    int64_t                          updated_at;
+    ngx_uint_t                       nevents;
+    ngx_str_t                       *events;
+    unsigned                         enabled:1;
+} ngx_http_webhook_webhook_t;
+
+
+/*
+ * WEBHOOK_CREATE, _UPDATE (what set_* names), _DELETE, _ROTATE (the new
+ * secret; the old one is good for "grace" ms more), _GET: of the company
+ * "ref", which must have access unless the operation only reads.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;
+    ngx_http_webhook_webhook_t       webhook;
+    ngx_msec_t                       grace;
+    unsigned                         set_url:1;
+    unsigned                         set_description:1;
+    unsigned                         set_events:1;
+    unsigned                         set_enabled:1;
+} ngx_http_webhook_webhook_op_t;
+
+
+typedef struct {
+    ngx_http_webhook_id_t            id;
+    ngx_http_webhook_id_t            message_id;
+    ngx_http_webhook_id_t            webhook_id;
+    ngx_str_t                        event;
+    ngx_http_webhook_status_e        status;
+    ngx_uint_t                       retries;
+    int64_t                          due_at;
+    int64_t                          delivered_at;
+    ngx_str_t                        reason;
+} ngx_http_webhook_event_t;
+
+
+/*
+ * COMPANY_LIST, WEBHOOK_LIST, EVENT_LIST: a page of at most "limit" rows with
+ * an identifier below "cursor" (0: from the newest on), in "rows", an array
+ * of the record's type; "next" is the cursor of the next page, 0 at the end.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;
+    ngx_http_webhook_id_t            cursor;
+    ngx_uint_t                       limit;
+    ngx_http_webhook_id_t            webhook_id;  /* filters: 0 for any */
+    ngx_http_webhook_id_t            message_id;
+    ngx_int_t                        status;      /* -1 for any */
+    ngx_str_t                        event;       /* null for any */
+    ngx_array_t                     *rows;
+    ngx_http_webhook_id_t            next;
+} ngx_http_webhook_list_op_t;
+
+
+/* EVENT_GET: a webhook event, its payload and its attempts, oldest first. */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;
+    ngx_http_webhook_event_t         event;
+    ngx_str_t                        payload;
+    ngx_array_t                     *attempts;    /* of ..._attempt_t */
+} ngx_http_webhook_event_op_t;
+
+
+/*
+ * What the writing thread carries out at a time: all operations that were
+ * waiting when it became free.
+ */
+
+typedef struct {
+    ngx_queue_t                      ops;
+    ngx_queue_t                      targets;     /* out: changed webhooks,
+                                                     a reference each */
+    int64_t                          generation;  /* out: of the snapshot */
+    ngx_atomic_t                    *shared;      /* out: the generation that
+                                                     all workers see */
+} ngx_http_webhook_batch_t;
+
+
+/*
+ * The configuration that an engine works by, which outlives the threads, and
+ * how much this worker holds in memory: counted up by the thread that gives
+ * it an event, so that no batch can give it too many.
+ */
+
+typedef struct {
+    ngx_http_webhook_main_conf_t    *wmcf;
+    ngx_str_t                        path;
+    ngx_uint_t                       sync;
+    u_char                          *encryption_key;
+    ngx_uint_t                       max_held;    /* webhook events */
+    ngx_uint_t                       max_lane;    /* of one webhook */
+    size_t                           max_bytes;   /* of payloads */
+    ngx_atomic_t                     held;
+    ngx_atomic_t                     bytes;
+    ngx_log_t                       *log;
+} ngx_http_webhook_store_conf_t;
+
+
+/*
+ * An engine.  All functions run in a store thread, each session in one thread
+ * at a time, except "close", which runs when the threads have ended.
+ *
+ * open    makes a session, for writing (one in each worker) or for reading;
+ *         NULL on errors, which it has logged
+ * write   carries out a batch: sets the status of each operation; those that
+ *         are not UNAVAILABLE are durable when it returns
+ * read    carries out an operation that reads
+ * close   ends a session
+ */
+
+typedef struct {
+    const char  *name;
+    void       *(*open)(ngx_http_webhook_store_conf_t *conf,
+                    ngx_uint_t writes, ngx_log_t *log);
+    void        (*write)(void *session, ngx_http_webhook_batch_t *batch,
+                    ngx_log_t *log);
+    void        (*read)(void *session, ngx_http_webhook_op_t *op,
+                    ngx_log_t *log);
+    void        (*close)(void *session);
+} ngx_http_webhook_engine_t;
+
+
+/*
+ * The front.  All of it runs on the event loop.
+ */
+
+typedef void (*ngx_http_webhook_store_targets_pt)(void *data,
+    ngx_queue_t *targets, int64_t generation);
+
+
+/*
+ * Counts a webhook event that the worker will hold, or, where "force" is not
+ * set and there is no room for it, returns 0; _give takes it off again.  Any
+ * thread.
+ */
+ngx_uint_t ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_held_t *held, ngx_http_webhook_load_t *load,
+    ngx_uint_t force);
+void ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_held_t *held);
+
+/* Returns 1 where the worker may hold more, of whatever webhook. */
+ngx_uint_t ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf);
+
+ngx_http_webhook_store_conf_t *ngx_http_webhook_store_conf(
+    ngx_http_webhook_store_t *store);
+
+
+/* Makes the store of a worker process.  NULL without memory. */
+ngx_http_webhook_store_t *ngx_http_webhook_store_create(
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_engine_t *engine,
+    ngx_cycle_t *cycle);
+
+/* Who is told of changed webhooks, before the handlers of the batch run. */
+void ngx_http_webhook_store_listen(ngx_http_webhook_store_t *store,
+    ngx_http_webhook_store_targets_pt handler, void *data);
+
+/*
+ * Posts an operation.  Its handler always runs, later and from the event
+ * loop, unless the process ends before.
+ */
+void ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
+    ngx_http_webhook_op_t *op);
+
+/*
+ * Returns 1 where a worker has changed the configuration and this one does
+ * not know it yet.
+ */
+ngx_uint_t ngx_http_webhook_store_stale(ngx_http_webhook_store_t *store);
+
+/* How many operations were posted and not answered. */
+ngx_uint_t ngx_http_webhook_store_waiting(ngx_http_webhook_store_t *store);
+
+/*
+ * Keeps a worker that exits alive: the event loop runs as long as there is a
+ * hold.
+ */
+void ngx_http_webhook_store_hold(ngx_http_webhook_store_t *store);
+void ngx_http_webhook_store_unhold(ngx_http_webhook_store_t *store);
+
+/* Closes the sessions; the threads have ended. */
+void ngx_http_webhook_store_destroy(ngx_http_webhook_store_t *store);
+
+
+extern ngx_http_webhook_engine_t  ngx_http_webhook_sqlite;
+
+
+#endif /* _NGX_HTTP_WEBHOOK_STORE_H_INCLUDED_ */

@@ -1,0 +1,101 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Targets: one block of memory each, so that 100,000 of them cost little.
+ * Any thread.
+ */
+
+
+#include "ngx_http_webhook_target.h"
+
+#include <openssl/crypto.h>
+
+
+static u_char *
+ngx_http_webhook_target_str(u_char *p, ngx_str_t *dst, ngx_str_t *src)
+{
+    dst->len = src->len;
+    dst->data = p;
+
+    return src->len ? ngx_cpymem(p, src->data, src->len) : p;
+}
+
+
+ngx_http_webhook_target_t *
+ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
+    ngx_http_webhook_load_t *load, ngx_log_t *log)
+{
+    size_t                      size;
+    u_char                     *p;
+    ngx_uint_t                  i;
+    ngx_http_webhook_target_t  *target;
+
+    size = sizeof(ngx_http_webhook_target_t)
+           + model->nevents * sizeof(ngx_str_t)
+           + model->url_text.len + model->url.scheme.len + model->url.host.len
+           + model->url.uri.len + model->secret.len + model->previous.len;
+
+    for (i = 0; i < model->nevents; i++) {
+        size += model->events[i].len;
+    }
+
+    target = ngx_alloc(size, log);
+    if (target == NULL) {
+        return NULL;
+    }
+
+    if (load == NULL) {
+        load = ngx_calloc(sizeof(ngx_http_webhook_load_t), log);
+        if (load == NULL) {
+            ngx_free(target);
+            return NULL;
+        }
+    }
+
+    (void) ngx_atomic_fetch_add(&load->refs, 1);
+
+    *target = *model;
+
+    target->refs = 1;
+    target->load = load;
+    target->events = (ngx_str_t *) (target + 1);
+
+    p = (u_char *) (target->events + model->nevents);
+
+    p = ngx_http_webhook_target_str(p, &target->url_text, &model->url_text);
+    p = ngx_http_webhook_target_str(p, &target->url.scheme,
+                                    &model->url.scheme);
+    p = ngx_http_webhook_target_str(p, &target->url.host, &model->url.host);
+    p = ngx_http_webhook_target_str(p, &target->url.uri, &model->url.uri);
+    p = ngx_http_webhook_target_str(p, &target->secret, &model->secret);
+    p = ngx_http_webhook_target_str(p, &target->previous, &model->previous);
+
+    for (i = 0; i < model->nevents; i++) {
+        p = ngx_http_webhook_target_str(p, &target->events[i],
+                                        &model->events[i]);
+    }
+
+    return target;
+}
+
+
+void
+ngx_http_webhook_target_unref(ngx_http_webhook_target_t *target)
+{
+    if (ngx_atomic_fetch_add(&target->refs, -1) != 1) {
+        return;
+    }
+
+    if (ngx_atomic_fetch_add(&target->load->refs, -1) == 1) {
+        ngx_free(target->load);
+    }
+
+    OPENSSL_cleanse(target->secret.data, target->secret.len);
+    OPENSSL_cleanse(target->previous.data, target->previous.len);
+
+    ngx_free(target);
+}

@@ -1,0 +1,79 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What a delivery needs to know of a webhook, compiled.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_TARGET_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_TARGET_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_policy.h"
+
+
+/*
+ * How many of a webhook's events a worker holds in memory.  It outlives the
+ * versions of the target; the store's thread looks at it before it gives a
+ * worker more, the event loop counts.
+ */
+
+typedef struct {
+    ngx_atomic_t                 refs;
+    ngx_atomic_t                 held;
+} ngx_http_webhook_load_t;
+
+
+/*
+ * One version of a webhook: never changed once it is made, replaced as a
+ * whole when the webhook changes.  References are counted atomically, for
+ * the store's writing thread and the event loop hold the same one; who drops
+ * the last reference frees it.
+ */
+
+typedef struct {
+    ngx_queue_t                  link;     /* from the store to the loop */
+    ngx_atomic_t                 refs;
+    ngx_http_webhook_load_t     *load;
+
+    ngx_http_webhook_id_t        id;
+    ngx_http_webhook_id_t        company_id;
+
+    ngx_str_t                    url_text;
+    ngx_http_webhook_url_t       url;
+    const char                  *refused;  /* why the URL may not be used */
+
+    ngx_str_t                    secret;
+    ngx_str_t                    previous;
+    int64_t                      previous_until;   /* ms */
+
+    ngx_uint_t                   nevents;
+    ngx_str_t                   *events;
+
+    unsigned                     enabled:1;        /* and its company too */
+    unsigned                     deleted:1;
+} ngx_http_webhook_target_t;
+
+
+/*
+ * Makes a target with one reference out of a model whose strings may live
+ * anywhere.  With a load of NULL it gets one of its own.  Returns NULL
+ * without memory.  Any thread.
+ */
+ngx_http_webhook_target_t *ngx_http_webhook_target_create(
+    ngx_http_webhook_target_t *model, ngx_http_webhook_load_t *load,
+    ngx_log_t *log);
+
+/* Any thread. */
+#define ngx_http_webhook_target_ref(target)                                   \
+    (void) ngx_atomic_fetch_add(&(target)->refs, 1)
+
+void ngx_http_webhook_target_unref(ngx_http_webhook_target_t *target);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_TARGET_H_INCLUDED_ */

@@ -1,0 +1,992 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The built-in transport: libcurl's multi interface on nginx's event loop.
+ *
+ *     send -> curl_multi_add_handle()
+ *     curl's socket callback -> nginx connections, level-triggered events
+ *     curl's timer callback  -> an nginx timer, or a posted event
+ *     event or timer         -> curl_multi_socket_action() -> done -> answered
+ *
+ * libcurl never resolves a name: each transfer gets the addresses that were
+ * looked up and checked, and the address is checked again before a socket is
+ * opened and before a request is sent on a connection that is used again.
+ * The certificates to trust are loaded once, by the master process.
+ *
+ * An nginx connection stands for a socket only while libcurl watches it; the
+ * socket itself is libcurl's.  They are counted before a transfer starts, two
+ * for each (an address of either family), for a socket callback that fails
+ * breaks the whole multi handle: where there is no connection after all, that
+ * transfer alone is ended, by a posted event.
+ *
+ * When worker_shutdown_timeout is over, nginx calls the read handlers of all
+ * connections with c->close set: the running transfers are given up then, and
+ * their webhook events go back to the store.
+ */
+
+
+#include "ngx_http_webhook_transport.h"
+
+#include <curl/curl.h>
+#include <openssl/ssl.h>
+
+
+typedef struct {
+    ngx_queue_t                     queue;      /* of the free ones */
+    ngx_http_webhook_transport_t   *transport;
+    CURL                           *easy;
+    struct curl_slist              *headers;
+    struct curl_slist              *resolve;
+    ngx_http_webhook_delivery_t    *delivery;
+    ngx_buf_t                       head;
+    ngx_buf_t                       body;
+    ngx_uint_t                      status;     /* of the head being read */
+    char                            error[CURL_ERROR_SIZE];
+    const char                     *refused;
+    unsigned                        complete:1; /* head of a final answer */
+    unsigned                        cut:1;      /* the body is over the limit */
+    unsigned                        starved:1;  /* no nginx connection */
+} ngx_http_webhook_transfer_t;
+
+
+struct ngx_http_webhook_transport_s {
+    ngx_http_webhook_main_conf_t   *wmcf;
+    ngx_cycle_t                    *cycle;
+    CURLM                          *multi;
+    ngx_event_t                     timer;
+    ngx_event_t                     kick;       /* a time-out of 0 */
+    ngx_connection_t                dummy;
+    ngx_queue_t                     free;
+    ngx_queue_t                     busy;
+    ngx_uint_t                      nbusy;
+    ngx_uint_t                      nwatched;   /* nginx connections */
+    ngx_event_t                     end;        /* posted: of starved ones */
+    unsigned                        closing:1;  /* of all of them */
+};
+
+
+static int ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
+    void *data, void *assigned);
+static int ngx_http_webhook_curl_timeout(CURLM *multi, long msec, void *data);
+static void ngx_http_webhook_curl_read_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_write_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_timer_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_end_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_action(
+    ngx_http_webhook_transport_t *transport, curl_socket_t fd, int mask);
+static ngx_http_webhook_transfer_t *ngx_http_webhook_curl_transfer(
+    ngx_http_webhook_transport_t *transport);
+static ngx_int_t ngx_http_webhook_curl_options(
+    ngx_http_webhook_transfer_t *t);
+static ngx_int_t ngx_http_webhook_curl_headers(ngx_http_webhook_transfer_t *t,
+    ngx_http_webhook_delivery_t *d);
+static ngx_int_t ngx_http_webhook_curl_addresses(
+    ngx_http_webhook_transfer_t *t, ngx_http_webhook_delivery_t *d);
+static void ngx_http_webhook_curl_done(ngx_http_webhook_transfer_t *t,
+    CURLcode rc);
+static void ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
+    ngx_http_webhook_attempt_t *a, CURLcode rc);
+static void ngx_http_webhook_curl_clear(ngx_http_webhook_transfer_t *t);
+
+
+ngx_http_webhook_transport_t *
+ngx_http_webhook_transport_create(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_cycle_t *cycle)
+{
+    ngx_http_webhook_transport_t  *transport;
+
+    transport = ngx_pcalloc(cycle->pool, sizeof(ngx_http_webhook_transport_t));
+    if (transport == NULL) {
+        return NULL;
+    }
+
+    transport->wmcf = wmcf;
+    transport->cycle = cycle;
+    transport->dummy.fd = (ngx_socket_t) -1;
+
+    ngx_queue_init(&transport->free);
+    ngx_queue_init(&transport->busy);
+
+    transport->timer.handler = ngx_http_webhook_curl_timer_handler;
+    transport->timer.data = &transport->dummy;
+    transport->timer.log = cycle->log;
+    transport->timer.cancelable = 1;
+
+    transport->kick.handler = ngx_http_webhook_curl_timer_handler;
+    transport->kick.data = &transport->dummy;
+    transport->kick.log = cycle->log;
+
+    transport->end.handler = ngx_http_webhook_curl_end_handler;
+    transport->end.data = &transport->dummy;
+    transport->end.log = cycle->log;
+
+    transport->dummy.data = transport;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "curl_global_init() failed");
+        return NULL;
+    }
+
+    transport->multi = curl_multi_init();
+    if (transport->multi == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "curl_multi_init() failed");
+        return NULL;
+    }
+
+    curl_multi_setopt(transport->multi, CURLMOPT_SOCKETFUNCTION,
+                      ngx_http_webhook_curl_socket);
+    curl_multi_setopt(transport->multi, CURLMOPT_SOCKETDATA, transport);
+    curl_multi_setopt(transport->multi, CURLMOPT_TIMERFUNCTION,
+                      ngx_http_webhook_curl_timeout);
+    curl_multi_setopt(transport->multi, CURLMOPT_TIMERDATA, transport);
+    curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS,
+                      (long) wmcf->concurrency);
+
+    return transport;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_transport_room(ngx_http_webhook_transport_t *transport)
+{
+    ngx_uint_t  promised;
+
+    promised = 2 * (transport->nbusy + 1);
+    promised -= ngx_min(promised, transport->nwatched);
+
+    return transport->cycle->free_connection_n
+           > NGX_HTTP_WEBHOOK_TRANSPORT_RESERVE + promised;
+}
+
+
+void
+ngx_http_webhook_transport_destroy(ngx_http_webhook_transport_t *transport)
+{
+    ngx_queue_t                  *q;
+    ngx_http_webhook_transfer_t  *t;
+
+    while (!ngx_queue_empty(&transport->busy)) {
+        q = ngx_queue_head(&transport->busy);
+        t = ngx_queue_data(q, ngx_http_webhook_transfer_t, queue);
+
+        (void) curl_multi_remove_handle(transport->multi, t->easy);
+        ngx_http_webhook_curl_clear(t);
+    }
+
+    while (!ngx_queue_empty(&transport->free)) {
+        q = ngx_queue_head(&transport->free);
+        ngx_queue_remove(q);
+        t = ngx_queue_data(q, ngx_http_webhook_transfer_t, queue);
+
+        curl_easy_cleanup(t->easy);
+        ngx_free(t);
+    }
+
+    (void) curl_multi_cleanup(transport->multi);
+
+    if (transport->timer.timer_set) {
+        ngx_del_timer(&transport->timer);
+    }
+
+    if (transport->kick.posted) {
+        ngx_delete_posted_event(&transport->kick);
+    }
+
+    if (transport->end.posted) {
+        ngx_delete_posted_event(&transport->end);
+    }
+
+    curl_global_cleanup();
+}
+
+
+/* libcurl says what it wants to know of a socket. */
+
+static int
+ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
+    void *data, void *assigned)
+{
+    ngx_http_webhook_transport_t *transport = data;
+    ngx_connection_t             *c = assigned;
+
+    ngx_uint_t                    in, out;
+    ngx_http_webhook_transfer_t  *t;
+
+    if (c == NULL) {
+
+        if (what == CURL_POLL_REMOVE) {
+            return 0;
+        }
+
+        c = ngx_get_connection(fd, transport->cycle->log);
+        if (c == NULL) {
+            goto starved;
+        }
+
+        transport->nwatched++;
+
+        c->data = transport;
+        c->log = transport->cycle->log;
+        c->read->log = c->log;
+        c->write->log = c->log;
+        c->read->handler = ngx_http_webhook_curl_read_handler;
+        c->write->handler = ngx_http_webhook_curl_write_handler;
+
+        (void) curl_multi_assign(transport->multi, fd, c);
+    }
+
+    in = (what == CURL_POLL_IN || what == CURL_POLL_INOUT);
+    out = (what == CURL_POLL_OUT || what == CURL_POLL_INOUT);
+
+    if (!in && c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+
+    if (!out && c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+
+    if (what == CURL_POLL_REMOVE) {
+        (void) curl_multi_assign(transport->multi, fd, NULL);
+        ngx_free_connection(c);
+        c->fd = (ngx_socket_t) -1;
+        transport->nwatched--;
+        return 0;
+    }
+
+    if (in && !c->read->active
+        && ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK)
+    {
+        goto starved;
+    }
+
+    if (out && !c->write->active
+        && ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT) != NGX_OK)
+    {
+        goto starved;
+    }
+
+    return 0;
+
+starved:
+
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **) &t);
+
+    t->starved = 1;
+    ngx_post_event(&transport->end, &ngx_posted_events);
+
+    return 0;
+}
+
+
+static int
+ngx_http_webhook_curl_timeout(CURLM *multi, long msec, void *data)
+{
+    ngx_http_webhook_transport_t *transport = data;
+
+    /* nginx takes a change of less than 300 ms for none: delete first */
+
+    if (transport->timer.timer_set) {
+        ngx_del_timer(&transport->timer);
+    }
+
+    if (msec == 0) {
+        ngx_post_event(&transport->kick, &ngx_posted_events);
+
+    } else if (msec > 0) {
+        ngx_add_timer(&transport->timer, (ngx_msec_t) msec);
+    }
+
+    return 0;
+}
+
+
+/* The time of an exiting worker is over. */
+
+static void
+ngx_http_webhook_curl_close(ngx_http_webhook_transport_t *transport)
+{
+    transport->closing = 1;
+    ngx_post_event(&transport->end, &ngx_posted_events);
+}
+
+
+/* Ends the transfers that cannot go on, without an outcome. */
+
+static void
+ngx_http_webhook_curl_end_handler(ngx_event_t *ev)
+{
+    ngx_queue_t                   *q, *next;
+    ngx_connection_t              *c;
+    ngx_http_webhook_transfer_t   *t;
+    ngx_http_webhook_delivery_t   *d;
+    ngx_http_webhook_transport_t  *transport;
+
+    c = ev->data;
+    transport = c->data;
+
+    for (q = ngx_queue_head(&transport->busy);
+         q != ngx_queue_sentinel(&transport->busy);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+
+        t = ngx_queue_data(q, ngx_http_webhook_transfer_t, queue);
+
+        if (!t->starved && !transport->closing) {
+            continue;
+        }
+
+        d = t->delivery;
+
+        (void) curl_multi_remove_handle(transport->multi, t->easy);
+        ngx_http_webhook_curl_clear(t);
+
+        d->aborted = 1;
+        d->answered(d);
+    }
+}
+
+
+static void
+ngx_http_webhook_curl_read_handler(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    if (c->close) {
+        ngx_http_webhook_curl_close(c->data);
+        return;
+    }
+
+    ngx_http_webhook_curl_action(c->data, c->fd, CURL_CSELECT_IN);
+}
+
+
+static void
+ngx_http_webhook_curl_write_handler(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    ngx_http_webhook_curl_action(c->data, c->fd, CURL_CSELECT_OUT);
+}
+
+
+static void
+ngx_http_webhook_curl_timer_handler(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    ngx_http_webhook_curl_action(c->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+
+static void
+ngx_http_webhook_curl_action(ngx_http_webhook_transport_t *transport,
+    curl_socket_t fd, int mask)
+{
+    int                           n;
+    CURLMsg                      *msg;
+    CURLcode                      code;
+    CURLMcode                     rc;
+    ngx_http_webhook_transfer_t  *t;
+
+    rc = curl_multi_socket_action(transport->multi, fd, mask, &n);
+
+    if (rc != CURLM_OK) {
+        ngx_log_error(NGX_LOG_ALERT, transport->cycle->log, 0,
+                      "curl_multi_socket_action() failed: %s",
+                      curl_multi_strerror(rc));
+    }
+
+    while ((msg = curl_multi_info_read(transport->multi, &n)) != NULL) {
+
+        if (msg->msg != CURLMSG_DONE) {
+            continue;
+        }
+
+        code = msg->data.result;
+
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **) &t);
+
+        ngx_http_webhook_curl_done(t, code);
+    }
+}
+
+
+static size_t
+ngx_http_webhook_curl_keep(ngx_buf_t *b, char *data, size_t len)
+{
+    size_t  n;
+
+    n = ngx_min(len, (size_t) (b->end - b->last));
+    b->last = ngx_cpymem(b->last, data, n);
+
+    return n;
+}
+
+
+/* A line of a head, one call each, also of those of interim answers. */
+
+static size_t
+ngx_http_webhook_curl_header(char *data, size_t size, size_t n, void *arg)
+{
+    ngx_http_webhook_transfer_t *t = arg;
+
+    n *= size;
+
+    if (n > 5 && ngx_strncmp(data, "HTTP/", 5) == 0) {
+        long  status;
+
+        curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+
+        t->status = (ngx_uint_t) status;
+        t->head.last = t->head.pos;
+        t->complete = 0;
+    }
+
+    if (n <= 2 && (data[0] == CR || data[0] == LF)) {
+        t->complete = (t->status >= 200);
+        return n;
+    }
+
+    (void) ngx_http_webhook_curl_keep(&t->head, data, n);
+
+    return n;
+}
+
+
+static size_t
+ngx_http_webhook_curl_body(char *data, size_t size, size_t n, void *arg)
+{
+    ngx_http_webhook_transfer_t *t = arg;
+
+    n *= size;
+
+    if (ngx_http_webhook_curl_keep(&t->body, data, n) < n) {
+        t->cut = 1;                       /* enough: the transfer ends here */
+        return 0;
+    }
+
+    return n;
+}
+
+
+static curl_socket_t
+ngx_http_webhook_curl_open(void *arg, curlsocktype purpose,
+    struct curl_sockaddr *addr)
+{
+    ngx_http_webhook_transfer_t *t = arg;
+
+    int          fd;
+    const char  *refused;
+
+    refused = ngx_http_webhook_policy_address(t->transport->wmcf, &addr->addr);
+
+    if (refused) {
+        t->refused = refused;
+        return CURL_SOCKET_BAD;
+    }
+
+    fd = socket(addr->family, addr->socktype|SOCK_CLOEXEC, addr->protocol);
+
+    return (fd == -1) ? CURL_SOCKET_BAD : fd;
+}
+
+
+/* Before the request is sent: also on a connection that is used again. */
+
+static int
+ngx_http_webhook_curl_request(void *arg, char *address, char *local, int port,
+    int local_port)
+{
+    ngx_http_webhook_transfer_t *t = arg;
+
+    ngx_addr_t   addr;
+    ngx_pool_t  *pool;
+
+    pool = t->delivery->pool;
+
+    if (ngx_parse_addr(pool, &addr, (u_char *) address, ngx_strlen(address))
+        != NGX_OK)
+    {
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    t->refused = ngx_http_webhook_policy_address(t->transport->wmcf,
+                                                 addr.sockaddr);
+
+    return t->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+
+static CURLcode
+ngx_http_webhook_curl_ssl(CURL *easy, void *ssl_ctx, void *arg)
+{
+    ngx_http_webhook_transfer_t *t = arg;
+
+    SSL_CTX_set1_cert_store(ssl_ctx, t->transport->wmcf->trusted_store);
+
+    return CURLE_OK;
+}
+
+
+static ngx_http_webhook_transfer_t *
+ngx_http_webhook_curl_transfer(ngx_http_webhook_transport_t *transport)
+{
+    ngx_queue_t                  *q;
+    ngx_http_webhook_transfer_t  *t;
+
+    if (!ngx_queue_empty(&transport->free)) {
+        q = ngx_queue_last(&transport->free);
+        ngx_queue_remove(q);
+
+        return ngx_queue_data(q, ngx_http_webhook_transfer_t, queue);
+    }
+
+    t = ngx_calloc(sizeof(ngx_http_webhook_transfer_t), transport->cycle->log);
+    if (t == NULL) {
+        return NULL;
+    }
+
+    t->transport = transport;
+    t->easy = curl_easy_init();
+
+    if (t->easy == NULL || ngx_http_webhook_curl_options(t) != NGX_OK) {
+        curl_easy_cleanup(t->easy);
+        ngx_free(t);
+        return NULL;
+    }
+
+    return t;
+}
+
+
+/* What is the same for all deliveries: the handle keeps it. */
+
+static ngx_int_t
+ngx_http_webhook_curl_options(ngx_http_webhook_transfer_t *t)
+{
+    CURL                          *e;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    e = t->easy;
+    wmcf = t->transport->wmcf;
+
+    curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error);
+    curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(e, CURLOPT_NOPROGRESS, 1L);
+
+    curl_easy_setopt(e, CURLOPT_PROXY, "");
+    curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
+    curl_easy_setopt(e, CURLOPT_USERAGENT, NGX_HTTP_WEBHOOK_USER_AGENT);
+    curl_easy_setopt(e, CURLOPT_POST, 1L);
+
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
+                     (long) wmcf->connect_timeout);
+    curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 60L);
+
+    curl_easy_setopt(e, CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
+    curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ngx_http_webhook_curl_ssl);
+    curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, t);
+
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION,
+                     ngx_http_webhook_curl_open);
+    curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+    curl_easy_setopt(e, CURLOPT_PREREQFUNCTION,
+                     ngx_http_webhook_curl_request);
+    curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
+
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, ngx_http_webhook_curl_header);
+    curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, ngx_http_webhook_curl_body);
+    curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+
+    /* the one that security depends on, and that an old libcurl may lack */
+
+    return (curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https")
+            == CURLE_OK)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
+    ngx_http_webhook_delivery_t *d)
+{
+    ngx_msec_t                    spent;
+    ngx_http_webhook_transfer_t  *t;
+
+    if (transport->closing) {
+        d->aborted = 1;
+        return NGX_ERROR;
+    }
+
+    t = ngx_http_webhook_curl_transfer(transport);
+    if (t == NULL) {
+        return NGX_ERROR;
+    }
+
+    t->delivery = d;
+    t->status = 0;
+    t->complete = 0;
+    t->cut = 0;
+    t->starved = 0;
+    t->refused = NULL;
+    t->error[0] = '\0';
+
+    ngx_queue_insert_tail(&transport->busy, &t->queue);
+    transport->nbusy++;
+
+    t->head.start = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_RESPONSE_HEAD);
+    t->body.start = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_RESPONSE_BODY);
+
+    if (t->head.start == NULL
+        || t->body.start == NULL
+        || ngx_http_webhook_curl_headers(t, d) != NGX_OK
+        || ngx_http_webhook_curl_addresses(t, d) != NGX_OK)
+    {
+        ngx_http_webhook_curl_clear(t);
+        return NGX_ERROR;
+    }
+
+    t->head.pos = t->head.start;
+    t->head.last = t->head.start;
+    t->head.end = t->head.start + NGX_HTTP_WEBHOOK_RESPONSE_HEAD;
+
+    t->body.pos = t->body.start;
+    t->body.last = t->body.start;
+    t->body.end = t->body.start + NGX_HTTP_WEBHOOK_RESPONSE_BODY;
+
+    /* the time that the look-up took is a part of the whole */
+
+    spent = ngx_current_msec - d->start_msec;
+
+    curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS,
+                     (long) (spent < transport->wmcf->timeout
+                             ? transport->wmcf->timeout - spent : 1));
+
+    curl_easy_setopt(t->easy, CURLOPT_URL, (char *) d->url.data);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->resolve);
+    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, (char *) d->body.data);
+    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE, (long) d->body.len);
+
+    d->transfer = t;
+
+    if (curl_multi_add_handle(transport->multi, t->easy) != CURLM_OK) {
+        ngx_http_webhook_curl_clear(t);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_curl_append(struct curl_slist **list, const char *fmt, ...)
+{
+    u_char              line[2048], *p;
+    va_list             args;
+    struct curl_slist  *l;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(line, line + sizeof(line) - 1, fmt, args);
+    va_end(args);
+
+    *p = '\0';
+
+    l = curl_slist_append(*list, (char *) line);
+    if (l == NULL) {
+        return NGX_ERROR;
+    }
+
+    *list = l;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_curl_headers(ngx_http_webhook_transfer_t *t,
+    ngx_http_webhook_delivery_t *d)
+{
+    struct curl_slist          **h;
+    ngx_http_webhook_attempt_t  *a;
+
+    h = &t->headers;
+    a = &d->attempt;
+
+    /* headers of libcurl's own are taken off */
+
+    if (ngx_http_webhook_curl_append(h, "Accept:") != NGX_OK
+        || ngx_http_webhook_curl_append(h, "Expect:") != NGX_OK
+        || ngx_http_webhook_curl_append(h, "Content-Type: application/json")
+           != NGX_OK
+        || ngx_http_webhook_curl_append(h, "X-Webhook-Event-Id: %V", &d->id)
+           != NGX_OK
+        || ngx_http_webhook_curl_append(h, "X-Timestamp: %T", a->signed_at)
+           != NGX_OK
+        || ngx_http_webhook_curl_append(h, "X-Signature: %V", &a->signature)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (d->previous.len
+        && ngx_http_webhook_curl_append(h, "X-Signature-Previous: %V",
+                                        &d->previous)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (a->standard.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_webhook_curl_append(h, "webhook-id: %V", &d->id) != NGX_OK
+        || ngx_http_webhook_curl_append(h, "webhook-timestamp: %T",
+                                        a->signed_at)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_curl_append(h, "webhook-signature: %V",
+                                        &a->standard);
+}
+
+
+/* "+host:port:address,..." makes libcurl's cache hold these addresses alone. */
+
+static ngx_int_t
+ngx_http_webhook_curl_addresses(ngx_http_webhook_transfer_t *t,
+    ngx_http_webhook_delivery_t *d)
+{
+    u_char                       text[NGX_SOCKADDR_STRLEN], *p, *last, *line;
+    size_t                       len;
+    ngx_uint_t                   i;
+    ngx_http_webhook_resolve_t  *rs;
+
+    rs = &d->resolve;
+
+    if (rs->url->literal) {
+        return NGX_OK;
+    }
+
+    len = rs->url->host.len + rs->naddrs * (NGX_SOCKADDR_STRLEN + 3) + 16;
+
+    line = ngx_pnalloc(d->pool, len);
+    if (line == NULL) {
+        return NGX_ERROR;
+    }
+
+    last = line + len;
+    p = ngx_slprintf(line, last, "+%V:%d:", &rs->url->host,
+                     (int) rs->url->port);
+
+    for (i = 0; i < rs->naddrs; i++) {
+
+        len = ngx_sock_ntop(rs->addrs[i].sockaddr, rs->addrs[i].socklen, text,
+                            NGX_SOCKADDR_STRLEN, 0);
+
+        p = (rs->addrs[i].sockaddr->sa_family == AF_INET6)
+            ? ngx_slprintf(p, last, "[%*s],", len, text)
+            : ngx_slprintf(p, last, "%*s,", len, text);
+    }
+
+    p[-1] = '\0';
+
+    t->resolve = curl_slist_append(NULL, (char *) line);
+
+    return t->resolve ? NGX_OK : NGX_ERROR;
+}
+
+
+static void
+ngx_http_webhook_curl_done(ngx_http_webhook_transfer_t *t, CURLcode rc)
+{
+    ngx_http_webhook_delivery_t  *d;
+
+    d = t->delivery;
+
+    ngx_http_webhook_curl_outcome(t, &d->attempt, rc);
+
+    (void) curl_multi_remove_handle(t->transport->multi, t->easy);
+
+    ngx_http_webhook_curl_clear(t);
+
+    d->answered(d);
+}
+
+
+/* Gives the transfer back, to be used again. */
+
+static void
+ngx_http_webhook_curl_clear(ngx_http_webhook_transfer_t *t)
+{
+    curl_slist_free_all(t->headers);
+    curl_slist_free_all(t->resolve);
+
+    t->headers = NULL;
+    t->resolve = NULL;
+
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(t->easy, CURLOPT_RESOLVE, NULL);
+    curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, NULL);
+
+    t->delivery->transfer = NULL;
+    t->delivery = NULL;
+
+    ngx_queue_remove(&t->queue);
+    ngx_queue_insert_tail(&t->transport->free, &t->queue);
+    t->transport->nbusy--;
+}
+
+
+static const char *
+ngx_http_webhook_curl_code(ngx_http_webhook_transfer_t *t, CURLcode rc)
+{
+    curl_off_t  connected;
+
+    if (t->refused) {
+        return "address_refused";
+    }
+
+    switch (rc) {
+
+    case CURLE_OPERATION_TIMEDOUT:
+        curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected);
+        return connected ? "timeout" : "connect_timeout";
+
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_INTERFACE_FAILED:
+        return "connect_failed";
+
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "name_lookup_failed";
+
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "tls_certificate";
+
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR:
+        return "tls_failed";
+
+    case CURLE_GOT_NOTHING:
+        return "empty_reply";
+
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        return "connection_lost";
+
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+        t->delivery->attempt.internal = 1;
+        return "internal";
+
+    default:
+        return "bad_response";
+    }
+}
+
+
+static void
+ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
+    ngx_http_webhook_attempt_t *a, CURLcode rc)
+{
+    char        *peer;
+    const char  *error, *detail;
+    curl_off_t   connect, tls, first, total;
+    ngx_pool_t  *pool;
+
+    pool = t->delivery->pool;
+
+    curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connect);
+    curl_easy_getinfo(t->easy, CURLINFO_APPCONNECT_TIME_T, &tls);
+    curl_easy_getinfo(t->easy, CURLINFO_STARTTRANSFER_TIME_T, &first);
+    curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &total);
+    curl_easy_getinfo(t->easy, CURLINFO_PRIMARY_IP, &peer);
+
+    a->connect = connect ? a->name_lookup + connect : 0;
+    a->tls = tls ? a->name_lookup + tls : 0;
+    a->first_byte = first ? a->name_lookup + first : 0;
+    a->duration = a->name_lookup + total;
+
+    if (peer && *peer) {
+        a->peer.len = ngx_strlen(peer);
+        a->peer.data = ngx_pnalloc(pool, a->peer.len);
+        if (a->peer.data) {
+            ngx_memcpy(a->peer.data, peer, a->peer.len);
+        }
+    }
+
+    a->response_head.data = t->head.pos;
+    a->response_head.len = t->head.last - t->head.pos;
+    a->response_body.data = t->body.pos;
+    a->response_body.len = t->body.last - t->body.pos;
+    a->truncated = t->cut;
+
+    detail = t->error[0] ? t->error : curl_easy_strerror(rc);
+
+    if (t->complete) {
+
+        /* the complete head of a final answer decides, whatever came of
+           its body: that is only told */
+
+        a->status_code = t->status;
+        error = (t->status <= 299) ? NULL : "http_status";
+
+        if (rc == CURLE_OK || t->cut) {
+            detail = NULL;
+        }
+
+    } else {
+        error = ngx_http_webhook_curl_code(t, rc);
+        detail = t->refused ? t->refused : detail;
+    }
+
+    if (error) {
+        a->error.data = (u_char *) error;
+        a->error.len = ngx_strlen(error);
+    }
+
+    if (detail) {
+        a->detail.len = ngx_strlen(detail);
+        a->detail.data = ngx_pnalloc(pool, a->detail.len + 1);
+        if (a->detail.data == NULL) {
+            a->detail.len = 0;
+            return;
+        }
+
+        ngx_memcpy(a->detail.data, detail, a->detail.len);
+    }
+}

@@ -1,0 +1,878 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The SQLite engine: sessions, migrations, statements, and the transactions
+ * that carry out a batch.  Runs in the store's threads.
+ *
+ * A batch is one transaction, except that an operation which changes the
+ * configuration gets one of its own, for the snapshot is only ever compiled
+ * from what is committed.  Where the database fails, the whole transaction is
+ * undone and its operations end as unavailable.  Where one operation cannot
+ * be carried out though the database is well (a value that it refuses), the
+ * transaction is tried again with each operation alone, so that one cannot
+ * take the others down.
+ */
+
+
+#define NGX_HTTP_WEBHOOK_SQL_TABLES  1
+
+#include "ngx_http_webhook_sqlite.h"
+
+
+#define NGX_HTTP_WEBHOOK_SQLITE_APP_ID  0x77686b31     /* "whk1" */
+#define NGX_HTTP_WEBHOOK_SQLITE_BUSY    5000           /* ms */
+
+
+static void *ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
+    ngx_uint_t writes, ngx_log_t *log);
+static ngx_int_t ngx_http_webhook_sqlite_open_db(ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_open_writer(
+    ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_migrate(ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_adopt(ngx_http_webhook_sqlite_t *s);
+static void ngx_http_webhook_sqlite_write(void *session,
+    ngx_http_webhook_batch_t *batch, ngx_log_t *log);
+static ngx_uint_t ngx_http_webhook_sqlite_transaction(
+    ngx_http_webhook_sqlite_t *s, ngx_queue_t *first, ngx_queue_t *end);
+static void ngx_http_webhook_sqlite_undo(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+static ngx_int_t ngx_http_webhook_sqlite_begin(ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_commit(ngx_http_webhook_sqlite_t *s);
+static void ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s);
+static void ngx_http_webhook_sqlite_read(void *session,
+    ngx_http_webhook_op_t *op, ngx_log_t *log);
+static void ngx_http_webhook_sqlite_close(void *session);
+static ngx_int_t ngx_http_webhook_sqlite_refresh(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+static ngx_int_t ngx_http_webhook_sqlite_script(ngx_http_webhook_sqlite_t *s,
+    const char *sql);
+static ngx_int_t ngx_http_webhook_sqlite_pragma(ngx_http_webhook_sqlite_t *s,
+    const char *sql, int64_t *value);
+static void ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s,
+    int rc, const char *what);
+
+
+ngx_http_webhook_engine_t  ngx_http_webhook_sqlite = {
+    "sqlite",
+    ngx_http_webhook_sqlite_open,
+    ngx_http_webhook_sqlite_write,
+    ngx_http_webhook_sqlite_read,
+    ngx_http_webhook_sqlite_close
+};
+
+
+/* in the order of ngx_http_webhook_op_e */
+
+static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
+    ngx_http_webhook_sqlite_ingest,
+    ngx_http_webhook_sqlite_ingest,              /* the test event */
+    ngx_http_webhook_sqlite_result,
+    ngx_http_webhook_sqlite_release,
+    ngx_http_webhook_sqlite_claim,
+    ngx_http_webhook_sqlite_refresh,
+    ngx_http_webhook_sqlite_company_create,
+    ngx_http_webhook_sqlite_company_update,
+    ngx_http_webhook_sqlite_webhook_create,
+    ngx_http_webhook_sqlite_webhook_update,
+    ngx_http_webhook_sqlite_webhook_delete,
+    ngx_http_webhook_sqlite_webhook_rotate,
+    ngx_http_webhook_sqlite_company_get,
+    ngx_http_webhook_sqlite_company_list,
+    ngx_http_webhook_sqlite_webhook_get,
+    ngx_http_webhook_sqlite_webhook_list,
+    ngx_http_webhook_sqlite_event_list,
+    ngx_http_webhook_sqlite_event_get
+};
+
+
+static void *
+ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
+    ngx_uint_t writes, ngx_log_t *log)
+{
+    ngx_http_webhook_sqlite_t  *s;
+
+    s = ngx_calloc(sizeof(ngx_http_webhook_sqlite_t), log);
+    if (s == NULL) {
+        return NULL;
+    }
+
+    s->conf = conf;
+    s->log = log;
+    s->writes = writes;
+    s->lock.fd = NGX_INVALID_FILE;
+
+    ngx_queue_init(&s->changed);
+
+    if (ngx_http_webhook_sqlite_open_db(s) != NGX_OK
+        || (writes && ngx_http_webhook_sqlite_open_writer(s) != NGX_OK))
+    {
+        ngx_http_webhook_sqlite_close(s);
+        return NULL;
+    }
+
+    return s;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_open_db(ngx_http_webhook_sqlite_t *s)
+{
+    int         rc, flags, fd;
+    char       *name;
+    ngx_str_t  *path;
+
+    path = &s->conf->path;
+
+    name = ngx_alloc(path->len + 1, s->log);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(name, path->data, path->len);
+    name[path->len] = '\0';
+
+    /*
+     * The writer makes the file, for its user alone, which its companions
+     * inherit.  It is never opened here where it exists: to close it would
+     * drop the locks that SQLite has on it.
+     */
+
+    if (s->writes) {
+        fd = open(name, O_CREAT|O_EXCL|O_RDWR|O_CLOEXEC, 0600);
+        if (fd != -1) {
+            (void) close(fd);
+        }
+    }
+
+    flags = SQLITE_OPEN_READWRITE|SQLITE_OPEN_NOMUTEX;
+
+    rc = sqlite3_open_v2(name, &s->db, flags, NULL);
+
+    ngx_free(name);
+
+    if (rc != SQLITE_OK) {
+        ngx_http_webhook_sqlite_failed(s, rc, "sqlite3_open_v2");
+        return NGX_ERROR;
+    }
+
+    (void) sqlite3_extended_result_codes(s->db, 1);
+    (void) sqlite3_busy_timeout(s->db, NGX_HTTP_WEBHOOK_SQLITE_BUSY);
+    (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+
+    return ngx_http_webhook_sqlite_script(s, s->writes
+                              ? "PRAGMA cache_size = -16384;"
+                              : "PRAGMA cache_size = -8192;"
+                                "PRAGMA query_only = 1;");
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_open_writer(ngx_http_webhook_sqlite_t *s)
+{
+    ngx_int_t  rc;
+
+    if (ngx_http_webhook_sqlite_lock_open(&s->lock, &s->conf->path, s->log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_sqlite_snapshot_init(s) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_sqlite_turn_take(&s->lock) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_webhook_sqlite_script(s, "PRAGMA journal_mode = WAL;");
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_sqlite_script(s, s->conf->sync
+                                            ? "PRAGMA synchronous = FULL;"
+                                            : "PRAGMA synchronous = NORMAL;");
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_sqlite_migrate(s);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_sqlite_adopt(s);
+    }
+
+    ngx_http_webhook_sqlite_turn_free(&s->lock);
+
+    return rc;
+}
+
+
+/*
+ * Brings the schema up to this module's, each migration in a transaction of
+ * its own.  "user_version" is 0 in a new file only.
+ */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_migrate(ngx_http_webhook_sqlite_t *s)
+{
+    int64_t     app, version, tables;
+    ngx_uint_t  i, n;
+
+    for (n = 0; ngx_http_webhook_sql_migrations[n]; n++) { /* void */ }
+
+    if (ngx_http_webhook_sqlite_pragma(s, "PRAGMA application_id;", &app)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_pragma(s, "PRAGMA user_version;", &version)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_pragma(s, "PRAGMA schema_version;",
+                                          &tables)
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (app != NGX_HTTP_WEBHOOK_SQLITE_APP_ID && (app || version || tables)) {
+        ngx_log_error(NGX_LOG_CRIT, s->log, 0,
+                      "\"%V\" is a database of another program",
+                      &s->conf->path);
+        return NGX_ERROR;
+    }
+
+    if (version > (int64_t) n) {
+        if (ngx_http_webhook_sqlite_pragma(s,
+                           "SELECT min_compatible FROM store;", &tables)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (tables <= (int64_t) n) {
+            return NGX_OK;
+        }
+
+        ngx_log_error(NGX_LOG_CRIT, s->log, 0,
+                      "webhook store \"%V\" has schema %L, this module "
+                      "knows %ui: use a newer module",
+                      &s->conf->path, version, n);
+        return NGX_ERROR;
+    }
+
+    for (i = (ngx_uint_t) version; i < n; i++) {
+
+        char  end[128];
+
+        ngx_sprintf((u_char *) end,
+                    "PRAGMA application_id = %d; PRAGMA user_version = %ui; "
+                    "UPDATE store SET schema = %ui; COMMIT;%Z",
+                    NGX_HTTP_WEBHOOK_SQLITE_APP_ID, i + 1, i + 1);
+
+        ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
+                      "webhook store \"%V\": migration %ui",
+                      &s->conf->path, i + 1);
+
+        if (ngx_http_webhook_sqlite_script(s, "BEGIN IMMEDIATE;") != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_webhook_sqlite_script(s,
+                                           ngx_http_webhook_sql_migrations[i])
+                != NGX_OK
+            || ngx_http_webhook_sqlite_script(s, end) != NGX_OK)
+        {
+            (void) sqlite3_exec(s->db, "ROLLBACK;", NULL, NULL, NULL);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Takes over what a dead worker with the same number owned, and makes a
+ * store that was restored from a backup no older than what the workers were
+ * told already.
+ */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_adopt(ngx_http_webhook_sqlite_t *s)
+{
+    if (ngx_http_webhook_sqlite_begin(s) == NGX_OK) {
+
+        if (s->generation < (int64_t) *s->lock.shared) {
+            s->generation = (int64_t) *s->lock.shared;
+        }
+
+        if (ngx_http_webhook_sqlite_takeover(s, s->lock.owner) == NGX_OK
+            && ngx_http_webhook_sqlite_commit(s) == NGX_OK)
+        {
+            ngx_http_webhook_sqlite_publish(&s->lock, s->generation);
+            return NGX_OK;
+        }
+    }
+
+    ngx_http_webhook_sqlite_rollback(s);
+
+    return NGX_ERROR;
+}
+
+
+static void
+ngx_http_webhook_sqlite_write(void *session, ngx_http_webhook_batch_t *batch,
+    ngx_log_t *log)
+{
+    ngx_http_webhook_sqlite_t *s = session;
+
+    ngx_queue_t            *q, *first, *next;
+    ngx_http_webhook_op_t  *op;
+
+    s->log = log;
+    s->lock.log = log;
+
+    /* a run of operations up to one that gets a transaction of its own */
+
+    for (first = ngx_queue_head(&batch->ops);
+         first != ngx_queue_sentinel(&batch->ops);
+         first = next)
+    {
+        for (next = first;
+             next != ngx_queue_sentinel(&batch->ops);
+             next = ngx_queue_next(next))
+        {
+            op = ngx_queue_data(next, ngx_http_webhook_op_t, queue);
+
+            if (ngx_http_webhook_op_configures(op->type)) {
+                break;
+            }
+        }
+
+        if (next == first) {
+            next = ngx_queue_next(first);
+        }
+
+        if (ngx_http_webhook_sqlite_transaction(s, first, next) == 0
+            || ngx_queue_next(first) == next)
+        {
+            continue;
+        }
+
+        for (q = first; q != next; q = ngx_queue_next(q)) {
+            (void) ngx_http_webhook_sqlite_transaction(s, q,
+                                                       ngx_queue_next(q));
+        }
+    }
+
+    ngx_queue_add(&batch->targets, &s->changed);
+    ngx_queue_init(&s->changed);
+
+    batch->generation = s->snapshot;
+    batch->shared = s->lock.shared;
+}
+
+
+/*
+ * Carries out the operations from "first" up to "end" in a transaction.
+ * Returns 1 where it failed for a reason that lies in one of them, 0 where
+ * it succeeded or trying again is of no use.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_sqlite_transaction(ngx_http_webhook_sqlite_t *s,
+    ngx_queue_t *first, ngx_queue_t *end)
+{
+    int64_t                 generation;
+    ngx_queue_t            *q;
+    ngx_http_webhook_op_t  *op;
+
+    s->fatal = 0;
+
+    if (ngx_http_webhook_sqlite_lock_lost(&s->lock)) {
+        ngx_log_error(NGX_LOG_CRIT, s->log, 0,
+                      "the lock file of webhook store \"%V\" was removed: "
+                      "restart nginx", &s->conf->path);
+        return 0;
+    }
+
+    if (ngx_http_webhook_sqlite_turn_take(&s->lock) != NGX_OK) {
+        return 0;
+    }
+
+    if (ngx_http_webhook_sqlite_begin(s) != NGX_OK
+        || ngx_http_webhook_sqlite_snapshot(s) != NGX_OK)
+    {
+        goto failed;
+    }
+
+    generation = s->generation;
+
+    for (q = first; q != end; q = ngx_queue_next(q)) {
+        op = ngx_queue_data(q, ngx_http_webhook_op_t, queue);
+
+        op->status = NGX_HTTP_WEBHOOK_STORE_OK;
+
+        if (ngx_http_webhook_sqlite_ops[op->type](s, op) != NGX_OK) {
+            goto failed;
+        }
+    }
+
+    if (ngx_http_webhook_sqlite_commit(s) != NGX_OK) {
+        goto failed;
+    }
+
+    ngx_http_webhook_sqlite_turn_free(&s->lock);
+
+    if (s->generation != generation) {
+
+        /* told before anyone is answered; the snapshot follows in a read
+           transaction, or in the next batch */
+
+        ngx_http_webhook_sqlite_publish(&s->lock, s->generation);
+
+        if (ngx_http_webhook_sqlite_exec(s,
+                ngx_http_webhook_sqlite_stmt(s,
+                                         NGX_HTTP_WEBHOOK_SQL_BEGIN_READ))
+            == NGX_OK)
+        {
+            (void) ngx_http_webhook_sqlite_snapshot(s);
+        }
+
+        ngx_http_webhook_sqlite_rollback(s);
+    }
+
+    return 0;
+
+failed:
+
+    ngx_http_webhook_sqlite_rollback(s);
+    ngx_http_webhook_sqlite_turn_free(&s->lock);
+
+    for (q = first; q != end; q = ngx_queue_next(q)) {
+        op = ngx_queue_data(q, ngx_http_webhook_op_t, queue);
+        op->status = NGX_HTTP_WEBHOOK_STORE_UNAVAILABLE;
+        ngx_http_webhook_sqlite_undo(s, op);
+    }
+
+    return !s->fatal;
+}
+
+
+/* Takes back the webhook events that a failed transaction gave. */
+
+static void
+ngx_http_webhook_sqlite_undo(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_queue_t              *q, *held;
+    ngx_http_webhook_held_t  *h;
+
+    switch (op->type) {
+
+    case NGX_HTTP_WEBHOOK_OP_INGEST:
+    case NGX_HTTP_WEBHOOK_OP_TEST:
+        held = &((ngx_http_webhook_ingest_op_t *) op)->held;
+        break;
+
+    case NGX_HTTP_WEBHOOK_OP_CLAIM:
+        held = &((ngx_http_webhook_claim_op_t *) op)->held;
+        break;
+
+    default:
+        return;
+    }
+
+    while (!ngx_queue_empty(held)) {
+        q = ngx_queue_head(held);
+        ngx_queue_remove(q);
+
+        h = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
+        ngx_http_webhook_store_give(s->conf, h);
+
+        if (op->type == NGX_HTTP_WEBHOOK_OP_CLAIM) {
+            ngx_destroy_pool(h->message->pool);
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_begin(ngx_http_webhook_sqlite_t *s)
+{
+    sqlite3_stmt  *stmt;
+
+    s->now = ngx_http_webhook_sqlite_now();
+
+    if (ngx_http_webhook_sqlite_exec(s,
+             ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_BEGIN))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_STORE_GET);
+
+    if (ngx_http_webhook_sqlite_step(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    s->generation = sqlite3_column_int64(stmt, 0);
+    s->last_id = sqlite3_column_int64(stmt, 1);
+    s->begun_id = s->last_id;
+    s->begun_generation = s->generation;
+    s->changes = sqlite3_total_changes64(s->db);
+
+    (void) sqlite3_reset(stmt);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_commit(ngx_http_webhook_sqlite_t *s)
+{
+    sqlite3_stmt  *stmt;
+
+    if (sqlite3_total_changes64(s->db) == s->changes
+        && s->last_id == s->begun_id
+        && s->generation == s->begun_generation)
+    {
+        /* nothing to write: no page is touched, nothing is synced */
+
+        return ngx_http_webhook_sqlite_exec(s,
+                   ngx_http_webhook_sqlite_stmt(s,
+                                                NGX_HTTP_WEBHOOK_SQL_COMMIT));
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_STORE_SET);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, s->generation);
+    ngx_http_webhook_sqlite_int(stmt, 2, s->last_id);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_exec(s,
+               ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_COMMIT));
+}
+
+
+static void
+ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_SQL_N; i++) {
+        if (s->stmts[i]) {
+            (void) sqlite3_reset(s->stmts[i]);
+        }
+    }
+
+    if (s->db && !sqlite3_get_autocommit(s->db)) {
+        (void) sqlite3_exec(s->db, "ROLLBACK;", NULL, NULL, NULL);
+    }
+}
+
+
+static void
+ngx_http_webhook_sqlite_read(void *session, ngx_http_webhook_op_t *op,
+    ngx_log_t *log)
+{
+    ngx_http_webhook_sqlite_t *s = session;
+
+    s->log = log;
+    s->now = ngx_http_webhook_sqlite_now();
+
+    if (ngx_http_webhook_sqlite_exec(s,
+            ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_BEGIN_READ))
+        != NGX_OK)
+    {
+        return;
+    }
+
+    op->status = NGX_HTTP_WEBHOOK_STORE_OK;
+
+    if (ngx_http_webhook_sqlite_ops[op->type](s, op) != NGX_OK) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_UNAVAILABLE;
+    }
+
+    ngx_http_webhook_sqlite_rollback(s);
+}
+
+
+static void
+ngx_http_webhook_sqlite_close(void *session)
+{
+    ngx_http_webhook_sqlite_t *s = session;
+
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_SQL_N; i++) {
+        (void) sqlite3_finalize(s->stmts[i]);
+    }
+
+    (void) sqlite3_close(s->db);
+
+    ngx_http_webhook_sqlite_snapshot_free(s);
+    ngx_http_webhook_sqlite_lock_close(&s->lock);
+
+    ngx_free(s);
+}
+
+
+/* Each transaction brings the snapshot up to date: that is all. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_refresh(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    return NGX_OK;
+}
+
+
+sqlite3_stmt *
+ngx_http_webhook_sqlite_stmt(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sql_e name)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = s->stmts[name];
+
+    if (stmt) {
+        (void) sqlite3_reset(stmt);
+        return stmt;
+    }
+
+    rc = sqlite3_prepare_v3(s->db, ngx_http_webhook_sql[name], -1,
+                            SQLITE_PREPARE_PERSISTENT, &stmt, NULL);
+
+    if (rc != SQLITE_OK) {
+        ngx_http_webhook_sqlite_failed(s, rc, ngx_http_webhook_sql[name]);
+        return NULL;
+    }
+
+    s->stmts[name] = stmt;
+
+    return stmt;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_step(ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt)
+{
+    int  rc;
+
+    if (stmt == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = sqlite3_step(stmt);
+
+    if (rc == SQLITE_ROW) {
+        return NGX_OK;
+    }
+
+    (void) sqlite3_reset(stmt);
+
+    if (rc == SQLITE_DONE) {
+        return NGX_DONE;
+    }
+
+    ngx_http_webhook_sqlite_failed(s, rc, sqlite3_sql(stmt));
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_exec(ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt)
+{
+    return (ngx_http_webhook_sqlite_step(s, stmt) == NGX_DONE) ? NGX_OK
+                                                               : NGX_ERROR;
+}
+
+
+void
+ngx_http_webhook_sqlite_int(sqlite3_stmt *stmt, int n, int64_t value)
+{
+    if (stmt) {
+        (void) sqlite3_bind_int64(stmt, n, value);
+    }
+}
+
+
+void
+ngx_http_webhook_sqlite_text(sqlite3_stmt *stmt, int n, ngx_str_t *value)
+{
+    if (stmt) {
+        (void) sqlite3_bind_text64(stmt, n, (char *) value->data, value->len,
+                                   SQLITE_STATIC, SQLITE_UTF8);
+    }
+}
+
+
+void
+ngx_http_webhook_sqlite_blob(sqlite3_stmt *stmt, int n, ngx_str_t *value)
+{
+    if (stmt) {
+        (void) sqlite3_bind_blob64(stmt, n, value->data, value->len,
+                                   SQLITE_STATIC);
+    }
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_column(sqlite3_stmt *stmt, int n, ngx_pool_t *pool,
+    ngx_str_t *value)
+{
+    const void  *data;
+
+    ngx_str_null(value);
+
+    if (sqlite3_column_type(stmt, n) == SQLITE_NULL) {
+        return NGX_OK;
+    }
+
+    data = sqlite3_column_blob(stmt, n);
+
+    value->len = sqlite3_column_bytes(stmt, n);
+    value->data = ngx_pnalloc(pool, value->len + 1);
+    if (value->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (value->len) {
+        ngx_memcpy(value->data, data, value->len);
+    }
+
+    value->data[value->len] = '\0';
+
+    return NGX_OK;
+}
+
+
+ngx_http_webhook_id_t
+ngx_http_webhook_sqlite_id(ngx_http_webhook_sqlite_t *s)
+{
+    s->last_id = ngx_max(s->last_id + 1, s->now << 20);
+
+    return s->last_id;
+}
+
+
+int64_t
+ngx_http_webhook_sqlite_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+
+    return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_script(ngx_http_webhook_sqlite_t *s, const char *sql)
+{
+    int  rc;
+
+    rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+
+    if (rc != SQLITE_OK) {
+        ngx_http_webhook_sqlite_failed(s, rc, "sqlite3_exec");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_pragma(ngx_http_webhook_sqlite_t *s, const char *sql,
+    int64_t *value)
+{
+    int            rc;
+    sqlite3_stmt  *stmt;
+
+    rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+
+        if (rc == SQLITE_ROW) {
+            *value = sqlite3_column_int64(stmt, 0);
+        }
+
+        (void) sqlite3_finalize(stmt);
+    }
+
+    if (rc != SQLITE_ROW) {
+        ngx_http_webhook_sqlite_failed(s, rc, sql);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * Logs an error, and what to do about it where that is known.  Errors that
+ * lie in one statement's values leave the batch a second try.
+ */
+
+static void
+ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
+    const char *what)
+{
+    const char  *hint;
+
+    switch (rc & 0xff) {
+
+    case SQLITE_CONSTRAINT:
+    case SQLITE_TOOBIG:
+    case SQLITE_MISMATCH:
+    case SQLITE_RANGE:
+        hint = "";
+        break;
+
+    case SQLITE_FULL:
+        s->fatal = 1;
+        hint = ": free some space on its disk";
+        break;
+
+    case SQLITE_CANTOPEN:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        s->fatal = 1;
+        hint = ": the user that nginx's workers run as must own the folder, "
+               "the file, and the -wal, -shm and .lock files beside it";
+        break;
+
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        s->fatal = 1;
+        hint = ": another program holds it";
+        break;
+
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        s->fatal = 1;
+        hint = ": restore it from a backup";
+        break;
+
+    default:
+        s->fatal = 1;
+        hint = "";
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, s->log, 0,
+                  "webhook store \"%V\": %s failed (%d: %s)%s",
+                  &s->conf->path, what, rc,
+                  s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc), hint);
+}

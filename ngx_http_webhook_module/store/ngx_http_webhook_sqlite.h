@@ -1,0 +1,244 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Internals of the SQLite engine.  Everything here runs in a store thread
+ * that has the session to itself.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_SQLITE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_SQLITE_H_INCLUDED_
+
+
+#include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_sql.h"
+
+#include <sqlite3.h>
+
+
+#define NGX_HTTP_WEBHOOK_SQLITE_CANCELS    500   /* rows a claim */
+#define NGX_HTTP_WEBHOOK_SQLITE_LOOKS      64    /* webhooks a claim */
+#define NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER   500   /* ms */
+
+
+/*
+ * The lock file "<store>.lock", shared by all processes that use the store,
+ * also those of another nginx: the writers' turn, the owners' bytes, and the
+ * generation of the configuration in a shared mapping.
+ */
+
+typedef struct {
+    ngx_fd_t                         fd;
+    ngx_uint_t                       owner;
+    ngx_atomic_t                    *shared;
+    ngx_log_t                       *log;
+} ngx_http_webhook_sqlite_lock_t;
+
+
+/* A company as the snapshot knows it. */
+
+typedef struct {
+    ngx_rbtree_node_t                node;       /* by id */
+    ngx_str_node_t                   uid;        /* by uid, if there is one */
+    ngx_http_webhook_id_t            id;
+    ngx_array_t                      webhooks;   /* of ..._target_t * */
+    unsigned                         enabled:1;
+    unsigned                         indexed:1;  /* uid is in its tree */
+} ngx_http_webhook_sqlite_company_t;
+
+
+typedef struct {
+    ngx_http_webhook_store_conf_t   *conf;
+    sqlite3                         *db;
+    sqlite3_stmt                    *stmts[NGX_HTTP_WEBHOOK_SQL_N];
+    ngx_log_t                       *log;        /* of the running call */
+    ngx_uint_t                       writes;
+
+    /* of the writer */
+
+    ngx_http_webhook_sqlite_lock_t   lock;
+    ngx_pool_t                      *pool;       /* of the snapshot */
+    ngx_rbtree_t                     companies;
+    ngx_rbtree_node_t                companies_sentinel;
+    ngx_rbtree_t                     uids;
+    ngx_rbtree_node_t                uids_sentinel;
+    ngx_rbtree_t                     targets;
+    ngx_rbtree_node_t                targets_sentinel;
+    int64_t                          snapshot;   /* its generation */
+    ngx_queue_t                      changed;    /* targets for the loop */
+
+    int64_t                          generation; /* of the transaction */
+    ngx_http_webhook_id_t            last_id;
+    ngx_http_webhook_id_t            begun_id;   /* last_id at its begin */
+    int64_t                          begun_generation;
+    sqlite3_int64                    changes;    /* rows changed before it */
+    int64_t                          now;        /* ms, of the transaction */
+    int64_t                          looked;     /* for dead owners, ms */
+    unsigned                         fatal:1;    /* the whole batch failed */
+} ngx_http_webhook_sqlite_t;
+
+
+/* sqlite.c: statements and transactions */
+
+/*
+ * Returns a statement, ready to be bound, or NULL: what went wrong is logged,
+ * and NULL given to the functions below is an error again, so that one check
+ * at the end suffices.
+ */
+sqlite3_stmt *ngx_http_webhook_sqlite_stmt(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sql_e name);
+
+/*
+ * Steps: NGX_OK where there is a row, NGX_DONE where there is none (any more;
+ * the statement is reset), NGX_ERROR.
+ */
+ngx_int_t ngx_http_webhook_sqlite_step(ngx_http_webhook_sqlite_t *s,
+    sqlite3_stmt *stmt);
+
+/* Steps a statement that gives no rows. */
+ngx_int_t ngx_http_webhook_sqlite_exec(ngx_http_webhook_sqlite_t *s,
+    sqlite3_stmt *stmt);
+
+/* Binding; an ngx_str_t without data is NULL. */
+void ngx_http_webhook_sqlite_int(sqlite3_stmt *stmt, int n, int64_t value);
+void ngx_http_webhook_sqlite_text(sqlite3_stmt *stmt, int n, ngx_str_t *value);
+void ngx_http_webhook_sqlite_blob(sqlite3_stmt *stmt, int n, ngx_str_t *value);
+
+/* A column's bytes, copied to the pool; a NULL has no data. */
+ngx_int_t ngx_http_webhook_sqlite_column(sqlite3_stmt *stmt, int n,
+    ngx_pool_t *pool, ngx_str_t *value);
+
+/* The next identifier; rises with each call and each commit. */
+ngx_http_webhook_id_t ngx_http_webhook_sqlite_id(ngx_http_webhook_sqlite_t *s);
+
+int64_t ngx_http_webhook_sqlite_now(void);
+
+
+/* sqlite_lock.c */
+
+ngx_int_t ngx_http_webhook_sqlite_lock_open(
+    ngx_http_webhook_sqlite_lock_t *lock, ngx_str_t *path, ngx_log_t *log);
+void ngx_http_webhook_sqlite_lock_close(ngx_http_webhook_sqlite_lock_t *lock);
+
+/* Waits for this writer's turn, in the order of arrival. */
+ngx_int_t ngx_http_webhook_sqlite_turn_take(
+    ngx_http_webhook_sqlite_lock_t *lock);
+void ngx_http_webhook_sqlite_turn_free(ngx_http_webhook_sqlite_lock_t *lock);
+
+/*
+ * Takes the byte of an owner that died, so that nobody else does the same:
+ * NGX_DECLINED where the owner lives.  Give it back with _dead_free.
+ */
+ngx_int_t ngx_http_webhook_sqlite_dead_take(
+    ngx_http_webhook_sqlite_lock_t *lock, ngx_uint_t owner);
+void ngx_http_webhook_sqlite_dead_free(ngx_http_webhook_sqlite_lock_t *lock,
+    ngx_uint_t owner);
+
+/* Returns 1 where somebody has removed the file: nobody else has its locks. */
+ngx_uint_t ngx_http_webhook_sqlite_lock_lost(
+    ngx_http_webhook_sqlite_lock_t *lock);
+
+/* Tells all processes that the configuration has reached a generation. */
+void ngx_http_webhook_sqlite_publish(ngx_http_webhook_sqlite_lock_t *lock,
+    int64_t generation);
+
+
+/* sqlite_snapshot.c */
+
+ngx_int_t ngx_http_webhook_sqlite_snapshot_init(ngx_http_webhook_sqlite_t *s);
+void ngx_http_webhook_sqlite_snapshot_free(ngx_http_webhook_sqlite_t *s);
+
+/*
+ * Brings the snapshot to the generation of the open transaction, which must
+ * not have changed the configuration itself.  What it loads may be newer
+ * than that, which does no harm: it is loaded again.
+ */
+ngx_int_t ngx_http_webhook_sqlite_snapshot(ngx_http_webhook_sqlite_t *s);
+
+ngx_http_webhook_sqlite_company_t *ngx_http_webhook_sqlite_company(
+    ngx_http_webhook_sqlite_t *s, ngx_str_t *ref);
+ngx_http_webhook_target_t *ngx_http_webhook_sqlite_target(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t id);
+
+
+/*
+ * The operations.  Each sets op->status and returns NGX_OK, or returns
+ * NGX_ERROR where the database failed: then nothing of the transaction holds.
+ */
+
+typedef ngx_int_t (*ngx_http_webhook_sqlite_op_pt)(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op);
+
+/* sqlite_event.c */
+
+ngx_int_t ngx_http_webhook_sqlite_ingest(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_release(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* sqlite_claim.c */
+
+ngx_int_t ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_takeover(ngx_http_webhook_sqlite_t *s,
+    ngx_uint_t owner);
+
+/* sqlite_config.c */
+
+ngx_int_t ngx_http_webhook_sqlite_company_create(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_company_update(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_delete(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_company_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_company_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/*
+ * Finds the company that a request names; *found is 0 where there is none.
+ * The row's strings are copied to the pool.
+ */
+ngx_int_t ngx_http_webhook_sqlite_find_company(ngx_http_webhook_sqlite_t *s,
+    ngx_str_t *ref, ngx_pool_t *pool, ngx_http_webhook_company_t *company,
+    ngx_uint_t *found);
+
+/* The subscriptions of a webhook. */
+ngx_int_t ngx_http_webhook_sqlite_subscriptions(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id, ngx_pool_t *pool, ngx_uint_t *n,
+    ngx_str_t **subscriptions);
+
+/*
+ * A sealed column of a webhook, opened; a NULL has no data.  NGX_DECLINED
+ * where the encryption key is another one, which is logged.
+ */
+ngx_int_t ngx_http_webhook_sqlite_secret(ngx_http_webhook_sqlite_t *s,
+    sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id, ngx_pool_t *pool,
+    ngx_str_t *plain);
+
+/* sqlite_read.c */
+
+ngx_int_t ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_event_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_SQLITE_H_INCLUDED_ */

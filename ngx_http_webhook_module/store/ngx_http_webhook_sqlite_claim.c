@@ -1,0 +1,420 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Claims: which of the store's due webhook events a worker takes.  Runs in
+ * the writing thread, inside a transaction.
+ *
+ * webhook_queue has one row for each webhook that has work, with the time at
+ * which to look at it.  A claim looks at some webhooks and takes few events
+ * of each; one that may not be sent to now moves its row on, or loses it
+ * until it is enabled again, so that 100,000 events behind it cost as much
+ * as one.
+ */
+
+
+#include "ngx_http_webhook_sqlite.h"
+
+
+/*
+ * A webhook of which the worker holds as much as it may is looked at when the
+ * dispatcher has room for it again (a hint); in any case after this time, ms,
+ * by any worker.
+ */
+
+#define NGX_HTTP_WEBHOOK_SQLITE_PAUSE  500
+
+
+static ngx_int_t ngx_http_webhook_sqlite_due(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_id_t *ids,
+    ngx_uint_t *n);
+static ngx_int_t ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_id_t webhook_id,
+    ngx_uint_t share);
+static ngx_int_t ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
+    ngx_uint_t limit);
+static ngx_http_webhook_held_t *ngx_http_webhook_sqlite_hold(
+    ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt,
+    ngx_http_webhook_target_t *target);
+static ngx_int_t ngx_http_webhook_sqlite_cancel(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id);
+static ngx_int_t ngx_http_webhook_sqlite_requeue(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id);
+static ngx_int_t ngx_http_webhook_sqlite_look_owners(
+    ngx_http_webhook_sqlite_t *s);
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_claim_op_t *claim = (ngx_http_webhook_claim_op_t *) op;
+
+    ngx_int_t               rc;
+    ngx_uint_t              i, n, share;
+    sqlite3_stmt           *stmt;
+    ngx_http_webhook_id_t   ids[NGX_HTTP_WEBHOOK_SQLITE_LOOKS];
+
+    claim->next = 0;
+
+    if (s->now - s->looked >= NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER
+        || s->now < s->looked)
+    {
+        if (ngx_http_webhook_sqlite_look_owners(s) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        s->looked = s->now;
+    }
+
+    if (ngx_http_webhook_sqlite_due(s, claim, ids, &n) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    share = (s->conf->held < s->conf->max_held)
+            ? s->conf->max_held - s->conf->held : 0;
+    share = n ? ngx_max(share / n, 1) : 0;
+
+    /* what is left when the worker has no room stays due */
+
+    for (i = 0; i < n && ngx_http_webhook_store_room(s->conf); i++) {
+        if (ngx_http_webhook_sqlite_look(s, claim, ids[i], share) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_NEXT);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        claim->next = sqlite3_column_int64(stmt, 0);
+        (void) sqlite3_reset(stmt);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The hints, and the webhooks whose time has come: some may be in both. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_due(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_id_t *ids,
+    ngx_uint_t *n)
+{
+    ngx_int_t      rc;
+    sqlite3_stmt  *stmt;
+
+    for (*n = 0; *n < claim->nhints; (*n)++) {
+        ids[*n] = claim->hints[*n];
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_DUE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, s->now);
+    ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_SQLITE_LOOKS - *n);
+
+    while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
+        ids[(*n)++] = sqlite3_column_int64(stmt, 0);
+    }
+
+    return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_id_t webhook_id,
+    ngx_uint_t share)
+{
+    sqlite3_stmt               *stmt;
+    ngx_http_webhook_target_t  *target;
+
+    target = ngx_http_webhook_sqlite_target(s, webhook_id);
+
+    if (target == NULL || target->deleted) {
+        return ngx_http_webhook_sqlite_cancel(s, webhook_id);
+    }
+
+    if (!target->enabled) {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_QUEUE_DELETE);
+        ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+        return ngx_http_webhook_sqlite_exec(s, stmt);
+    }
+
+    if (target->load->held >= s->conf->max_lane) {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE);
+        ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+        ngx_http_webhook_sqlite_int(stmt, 2,
+                                  s->now + NGX_HTTP_WEBHOOK_SQLITE_PAUSE);
+        return ngx_http_webhook_sqlite_exec(s, stmt);
+    }
+
+    if (ngx_http_webhook_sqlite_take(s, claim, target, share) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_requeue(s, webhook_id);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
+    ngx_uint_t limit)
+{
+    ngx_int_t                 rc;
+    ngx_queue_t              *q, taken;
+    sqlite3_stmt             *stmt;
+    ngx_http_webhook_held_t  *held;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_CLAIM_ROWS);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, target->id);
+    ngx_http_webhook_sqlite_int(stmt, 2, s->now);
+    ngx_http_webhook_sqlite_int(stmt, 3, limit);
+
+    ngx_queue_init(&taken);
+
+    while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
+
+        held = ngx_http_webhook_sqlite_hold(s, stmt, target);
+        if (held == NULL) {
+            rc = NGX_ERROR;
+            break;
+        }
+
+        if (!ngx_http_webhook_store_take(s->conf, held, target->load, 0)) {
+            ngx_destroy_pool(held->message->pool);
+            (void) sqlite3_reset(stmt);
+            rc = NGX_DONE;
+            break;
+        }
+
+        ngx_queue_insert_tail(&taken, &held->queue);
+    }
+
+    /* the rows are owned when they are all read: the index is being walked */
+
+    for (q = ngx_queue_head(&taken);
+         rc == NGX_DONE && q != ngx_queue_sentinel(&taken);
+         q = ngx_queue_next(q))
+    {
+        held = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
+
+        stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_CLAIM_OWN);
+
+        ngx_http_webhook_sqlite_int(stmt, 1, held->id);
+        ngx_http_webhook_sqlite_int(stmt, 2, s->lock.owner);
+
+        if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+            rc = NGX_ERROR;
+        }
+    }
+
+    if (!ngx_queue_empty(&taken)) {
+        ngx_queue_add(&claim->held, &taken);
+    }
+
+    return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* A webhook event in memory of its own. */
+
+static ngx_http_webhook_held_t *
+ngx_http_webhook_sqlite_hold(ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt,
+    ngx_http_webhook_target_t *target)
+{
+    ngx_pool_t                  *pool;
+    ngx_http_webhook_held_t     *held;
+    ngx_http_webhook_message_t  *message;
+
+    pool = ngx_create_pool(1024, s->conf->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    held = ngx_pcalloc(pool, sizeof(ngx_http_webhook_held_t));
+    message = ngx_pcalloc(pool, sizeof(ngx_http_webhook_message_t));
+
+    if (held == NULL || message == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    held->id = sqlite3_column_int64(stmt, 0);
+    held->webhook_id = target->id;
+    held->retries = (ngx_uint_t) sqlite3_column_int64(stmt, 1);
+    held->message = message;
+
+    message->pool = pool;
+    message->company_id = sqlite3_column_int64(stmt, 2);
+    message->id = sqlite3_column_int64(stmt, 3);
+
+    if (ngx_http_webhook_sqlite_column(stmt, 4, pool, &message->event)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 5, pool, &message->payload)
+            != NGX_OK)
+    {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    return held;
+}
+
+
+/* Ends pending events of a webhook that is gone, some at a time. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_cancel(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                      NGX_HTTP_WEBHOOK_SQL_EVENT_CANCEL_SLICE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+    ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_SQLITE_CANCELS);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (sqlite3_changes(s->db) < NGX_HTTP_WEBHOOK_SQLITE_CANCELS) {
+        return ngx_http_webhook_sqlite_requeue(s, webhook_id);
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+    ngx_http_webhook_sqlite_int(stmt, 2, s->now);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+/* Moves a webhook's row to its next due event, or removes it. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_requeue(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id)
+{
+    int64_t        next;
+    ngx_uint_t     none;
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_CLAIM_NEXT);
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+
+    if (ngx_http_webhook_sqlite_step(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    none = (sqlite3_column_type(stmt, 0) == SQLITE_NULL);
+    next = sqlite3_column_int64(stmt, 0);
+
+    (void) sqlite3_reset(stmt);
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, none
+                                        ? NGX_HTTP_WEBHOOK_SQL_QUEUE_DELETE
+                                        : NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+
+    if (!none) {
+        ngx_http_webhook_sqlite_int(stmt, 2, next);
+    }
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+/* Looks for owners whose byte in the lock file is free: they are dead. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_look_owners(ngx_http_webhook_sqlite_t *s)
+{
+    ngx_int_t      rc;
+    ngx_uint_t     owner;
+    sqlite3_stmt  *stmt;
+
+    owner = 0;
+
+    for ( ;; ) {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_OWNER_NEXT);
+        ngx_http_webhook_sqlite_int(stmt, 1, owner);
+
+        if (ngx_http_webhook_sqlite_step(s, stmt) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        owner = (ngx_uint_t) sqlite3_column_int64(stmt, 0);
+
+        (void) sqlite3_reset(stmt);
+
+        if (owner == 0) {
+            return NGX_OK;
+        }
+
+        if (owner == s->lock.owner) {
+            continue;
+        }
+
+        rc = ngx_http_webhook_sqlite_dead_take(&s->lock, owner);
+
+        if (rc == NGX_DECLINED) {
+            continue;
+        }
+
+        if (rc == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+
+        rc = ngx_http_webhook_sqlite_takeover(s, owner);
+
+        ngx_http_webhook_sqlite_dead_free(&s->lock, owner);
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
+                      "webhook events of dead worker %ui are taken over",
+                      owner);
+    }
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_takeover(ngx_http_webhook_sqlite_t *s,
+    ngx_uint_t owner)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_OWNER_QUEUE);
+    ngx_http_webhook_sqlite_int(stmt, 1, owner);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_OWNER_RELEASE);
+    ngx_http_webhook_sqlite_int(stmt, 1, owner);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}

@@ -1,0 +1,850 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Companies and webhooks as the admin API sees them.  What changes them runs
+ * in the writing thread, in a transaction of its own, and raises the
+ * configuration's generation; the rest in a reading thread.
+ */
+
+
+#include "ngx_http_webhook_sqlite.h"
+#include "ngx_http_webhook_name.h"
+#include "ngx_http_webhook_sign.h"
+
+#include <openssl/crypto.h>
+
+
+static ngx_int_t ngx_http_webhook_sqlite_company_row(sqlite3_stmt *stmt,
+    ngx_pool_t *pool, ngx_http_webhook_company_t *company);
+static ngx_int_t ngx_http_webhook_sqlite_company_for(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op, ngx_str_t *ref,
+    ngx_uint_t access, ngx_http_webhook_id_t *id);
+static ngx_int_t ngx_http_webhook_sqlite_webhook_row(
+    ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt, ngx_pool_t *pool,
+    ngx_http_webhook_webhook_t *webhook);
+static ngx_int_t ngx_http_webhook_sqlite_webhook_find(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_webhook_op_t *wop,
+    ngx_uint_t access, ngx_http_webhook_webhook_t *row);
+static ngx_int_t ngx_http_webhook_sqlite_subscribe(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_webhook_t *webhook);
+static ngx_int_t ngx_http_webhook_sqlite_sealed(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t id, ngx_str_t *secret, ngx_pool_t *pool,
+    ngx_str_t *sealed);
+static ngx_int_t ngx_http_webhook_sqlite_wake(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id);
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_find_company(ngx_http_webhook_sqlite_t *s,
+    ngx_str_t *ref, ngx_pool_t *pool, ngx_http_webhook_company_t *company,
+    ngx_uint_t *found)
+{
+    ngx_int_t               rc;
+    sqlite3_stmt           *stmt;
+    ngx_http_webhook_id_t   id;
+
+    id = ngx_http_webhook_id_read(ref, "co_");
+
+    if (id) {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                          NGX_HTTP_WEBHOOK_SQL_COMPANY_BY_ID);
+        ngx_http_webhook_sqlite_int(stmt, 1, id);
+
+    } else {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                          NGX_HTTP_WEBHOOK_SQL_COMPANY_BY_UID);
+        ngx_http_webhook_sqlite_text(stmt, 1, ref);
+    }
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    *found = (rc == NGX_OK);
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_sqlite_company_row(stmt, pool, company);
+        (void) sqlite3_reset(stmt);
+        return rc;
+    }
+
+    return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_company_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
+    ngx_http_webhook_company_t *company)
+{
+    company->id = sqlite3_column_int64(stmt, 0);
+    company->enabled = (sqlite3_column_int(stmt, 3) != 0);
+    company->updated_at = sqlite3_column_int64(stmt, 4);
+
+    if (ngx_http_webhook_sqlite_column(stmt, 1, pool, &company->uid) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_column(stmt, 2, pool, &company->name);
+}
+
+
+/* The company of a request; 0 where the operation ends with its status. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_company_for(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op, ngx_str_t *ref, ngx_uint_t access,
+    ngx_http_webhook_id_t *id)
+{
+    ngx_uint_t                  found;
+    ngx_http_webhook_company_t  company;
+
+    *id = 0;
+
+    if (ngx_http_webhook_sqlite_find_company(s, ref, op->pool, &company,
+                                             &found)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!found) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
+
+    } else if (access && !company.enabled) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_NO_ACCESS;
+
+    } else {
+        *id = company.id;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_company_create(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_company_op_t *cop = (ngx_http_webhook_company_op_t *) op;
+
+    ngx_uint_t                   found;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_company_t  *company, other;
+
+    company = &cop->company;
+
+    if (company->uid.data) {
+        if (ngx_http_webhook_sqlite_find_company(s, &company->uid, op->pool,
+                                                 &other, &found)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (found) {
+            op->status = NGX_HTTP_WEBHOOK_STORE_UID_TAKEN;
+            return NGX_OK;
+        }
+    }
+
+    company->id = ngx_http_webhook_sqlite_id(s);
+    company->updated_at = s->now;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_COMPANY_INSERT);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, company->id);
+    ngx_http_webhook_sqlite_text(stmt, 2, &company->uid);
+    ngx_http_webhook_sqlite_text(stmt, 3, &company->name);
+    ngx_http_webhook_sqlite_int(stmt, 4, company->enabled);
+    ngx_http_webhook_sqlite_int(stmt, 5, company->updated_at);
+    ngx_http_webhook_sqlite_int(stmt, 6, ++s->generation);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_company_update(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_company_op_t *cop = (ngx_http_webhook_company_op_t *) op;
+
+    ngx_uint_t                   found, opened;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_company_t   row, other, *company;
+
+    company = &cop->company;
+
+    if (ngx_http_webhook_sqlite_find_company(s, &cop->ref, op->pool, &row,
+                                             &found)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!found) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
+        return NGX_OK;
+    }
+
+    if (cop->set_uid && company->uid.data) {
+        if (ngx_http_webhook_sqlite_find_company(s, &company->uid, op->pool,
+                                                 &other, &found)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (found && other.id != row.id) {
+            op->status = NGX_HTTP_WEBHOOK_STORE_UID_TAKEN;
+            return NGX_OK;
+        }
+    }
+
+    opened = cop->set_enabled && company->enabled && !row.enabled;
+
+    row.uid = cop->set_uid ? company->uid : row.uid;
+    row.name = cop->set_name ? company->name : row.name;
+    row.enabled = cop->set_enabled ? company->enabled : row.enabled;
+    row.updated_at = s->now;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_COMPANY_UPDATE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, row.id);
+    ngx_http_webhook_sqlite_text(stmt, 2, &row.uid);
+    ngx_http_webhook_sqlite_text(stmt, 3, &row.name);
+    ngx_http_webhook_sqlite_int(stmt, 4, row.enabled);
+    ngx_http_webhook_sqlite_int(stmt, 5, row.updated_at);
+    ngx_http_webhook_sqlite_int(stmt, 6, ++s->generation);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *company = row;
+
+    if (!opened) {
+        return NGX_OK;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_COMPANY_QUEUE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, row.id);
+    ngx_http_webhook_sqlite_int(stmt, 2, s->now);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_company_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_company_op_t *cop = (ngx_http_webhook_company_op_t *) op;
+
+    ngx_uint_t  found;
+
+    if (ngx_http_webhook_sqlite_find_company(s, &cop->ref, op->pool,
+                                             &cop->company, &found)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!found) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_company_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_list_op_t *list = (ngx_http_webhook_list_op_t *) op;
+
+    ngx_int_t                    rc;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_company_t  *company;
+
+    list->rows = ngx_array_create(op->pool, list->limit + 1,
+                                  sizeof(ngx_http_webhook_company_t));
+    if (list->rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_COMPANY_LIST);
+
+    ngx_http_webhook_sqlite_int(stmt, 1,
+                                list->cursor ? list->cursor : INT64_MAX);
+    ngx_http_webhook_sqlite_int(stmt, 2, list->limit + 1);
+
+    while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
+
+        if (list->rows->nelts == list->limit) {
+            company = list->rows->elts;
+            list->next = company[list->limit - 1].id;
+            (void) sqlite3_reset(stmt);
+            return NGX_OK;
+        }
+
+        company = ngx_array_push(list->rows);
+        if (company == NULL
+            || ngx_http_webhook_sqlite_company_row(stmt, op->pool, company)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_webhook_row(ngx_http_webhook_sqlite_t *s,
+    sqlite3_stmt *stmt, ngx_pool_t *pool, ngx_http_webhook_webhook_t *webhook)
+{
+    ngx_memzero(webhook, sizeof(ngx_http_webhook_webhook_t));
+
+    webhook->id = sqlite3_column_int64(stmt, 0);
+    webhook->company_id = sqlite3_column_int64(stmt, 1);
+    webhook->enabled = (sqlite3_column_int(stmt, 4) != 0);
+    webhook->previous_until = sqlite3_column_int64(stmt, 7);
+    webhook->updated_at = sqlite3_column_int64(stmt, 8);
+
+    if (ngx_http_webhook_sqlite_column(stmt, 2, pool, &webhook->url)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 3, pool,
+                                          &webhook->description)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_secret(s, stmt, 5, webhook->id, pool,
+                                          &webhook->secret)
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_secret(ngx_http_webhook_sqlite_t *s,
+    sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id, ngx_pool_t *pool,
+    ngx_str_t *plain)
+{
+    ngx_str_t  sealed;
+
+    ngx_str_null(plain);
+
+    sealed.data = (u_char *) sqlite3_column_blob(stmt, n);
+    sealed.len = sqlite3_column_bytes(stmt, n);
+
+    if (sealed.data == NULL) {
+        return NGX_OK;
+    }
+
+    if (sealed.len < NGX_HTTP_WEBHOOK_SEAL_OVERHEAD) {
+        return NGX_DECLINED;
+    }
+
+    plain->len = sealed.len - NGX_HTTP_WEBHOOK_SEAL_OVERHEAD;
+    plain->data = ngx_pnalloc(pool, sealed.len);
+    if (plain->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_unseal(s->conf->encryption_key, id, &sealed,
+                                plain->data)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_CRIT, s->log, 0,
+                      "webhook store \"%V\": the secret of webhook %L cannot "
+                      "be opened: encryption.key is not the one that the "
+                      "store was made with", &s->conf->path, id);
+
+        ngx_str_null(plain);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_subscriptions(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id, ngx_pool_t *pool, ngx_uint_t *n,
+    ngx_str_t **subscriptions)
+{
+    ngx_int_t      rc;
+    ngx_str_t     *event;
+    ngx_array_t    events;
+    sqlite3_stmt  *stmt;
+
+    if (ngx_array_init(&events, pool, 4, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                       NGX_HTTP_WEBHOOK_SQL_SUBSCRIPTION_LIST);
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+
+    while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
+
+        event = ngx_array_push(&events);
+
+        if (event == NULL
+            || ngx_http_webhook_sqlite_column(stmt, 0, pool, event) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    *n = events.nelts;
+    *subscriptions = events.elts;
+
+    return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+}
+
+
+/* The webhook that an operation names; row->id is 0 where there is none. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_webhook_find(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_webhook_op_t *wop, ngx_uint_t access,
+    ngx_http_webhook_webhook_t *row)
+{
+    ngx_int_t               rc;
+    sqlite3_stmt           *stmt;
+    ngx_http_webhook_id_t   company_id;
+
+    row->id = 0;
+
+    if (ngx_http_webhook_sqlite_company_for(s, &wop->op, &wop->ref, access,
+                                            &company_id)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (company_id == 0) {
+        return NGX_OK;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_WEBHOOK_GET);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, wop->webhook.id);
+    ngx_http_webhook_sqlite_int(stmt, 2, company_id);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc == NGX_DONE) {
+        wop->op.status = NGX_HTTP_WEBHOOK_STORE_NOT_FOUND;
+        return NGX_OK;
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_sqlite_webhook_row(s, stmt, wop->op.pool, row);
+        (void) sqlite3_reset(stmt);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_sqlite_subscriptions(s, row->id, wop->op.pool,
+                                                   &row->nevents,
+                                                   &row->events);
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_subscribe(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_webhook_t *webhook)
+{
+    ngx_uint_t     i;
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                     NGX_HTTP_WEBHOOK_SQL_SUBSCRIPTION_DELETE);
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook->id);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < webhook->nevents; i++) {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                     NGX_HTTP_WEBHOOK_SQL_SUBSCRIPTION_INSERT);
+
+        ngx_http_webhook_sqlite_int(stmt, 1, webhook->id);
+        ngx_http_webhook_sqlite_text(stmt, 2, &webhook->events[i]);
+
+        if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_sealed(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t id, ngx_str_t *secret, ngx_pool_t *pool,
+    ngx_str_t *sealed)
+{
+    sealed->len = secret->len + NGX_HTTP_WEBHOOK_SEAL_OVERHEAD;
+    sealed->data = ngx_pnalloc(pool, sealed->len);
+
+    if (sealed->data == NULL
+        || ngx_http_webhook_seal(s->conf->encryption_key, id, secret,
+                                 sealed->data)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
+
+    ngx_int_t                    count;
+    ngx_str_t                    sealed;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_webhook_t  *webhook;
+
+    webhook = &wop->webhook;
+
+    if (ngx_http_webhook_sqlite_company_for(s, op, &wop->ref, 1,
+                                            &webhook->company_id)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (webhook->company_id == 0) {
+        return NGX_OK;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_WEBHOOK_COUNT);
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook->company_id);
+
+    if (ngx_http_webhook_sqlite_step(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    count = sqlite3_column_int(stmt, 0);
+
+    (void) sqlite3_reset(stmt);
+
+    if (count >= NGX_HTTP_WEBHOOK_MAX_WEBHOOKS) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_LIMIT;
+        return NGX_OK;
+    }
+
+    webhook->id = ngx_http_webhook_sqlite_id(s);
+    webhook->updated_at = s->now;
+
+    if (ngx_http_webhook_sqlite_sealed(s, webhook->id, &webhook->secret,
+                                       op->pool, &sealed)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_WEBHOOK_INSERT);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook->id);
+    ngx_http_webhook_sqlite_int(stmt, 2, webhook->company_id);
+    ngx_http_webhook_sqlite_text(stmt, 3, &webhook->url);
+    ngx_http_webhook_sqlite_text(stmt, 4, &webhook->description);
+    ngx_http_webhook_sqlite_int(stmt, 5, webhook->enabled);
+    ngx_http_webhook_sqlite_blob(stmt, 6, &sealed);
+    ngx_http_webhook_sqlite_int(stmt, 7, webhook->updated_at);
+    ngx_http_webhook_sqlite_int(stmt, 8, ++s->generation);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_subscribe(s, webhook);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
+
+    ngx_uint_t                   enabled;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_webhook_t   row, *webhook;
+
+    webhook = &wop->webhook;
+
+    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, &row) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (row.id == 0) {
+        return NGX_OK;
+    }
+
+    enabled = wop->set_enabled && webhook->enabled && !row.enabled;
+
+    row.url = wop->set_url ? webhook->url : row.url;
+    row.description = wop->set_description ? webhook->description
+                                           : row.description;
+    row.enabled = wop->set_enabled ? webhook->enabled : row.enabled;
+    row.updated_at = s->now;
+
+    if (wop->set_events) {
+        row.nevents = webhook->nevents;
+        row.events = webhook->events;
+
+        if (ngx_http_webhook_sqlite_subscribe(s, &row) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_WEBHOOK_UPDATE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, row.id);
+    ngx_http_webhook_sqlite_text(stmt, 2, &row.url);
+    ngx_http_webhook_sqlite_text(stmt, 3, &row.description);
+    ngx_http_webhook_sqlite_int(stmt, 4, row.enabled);
+    ngx_http_webhook_sqlite_int(stmt, 5, row.updated_at);
+    ngx_http_webhook_sqlite_int(stmt, 6, ++s->generation);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *webhook = row;
+
+    return enabled ? ngx_http_webhook_sqlite_wake(s, row.id) : NGX_OK;
+}
+
+
+/* Its pending events are cancelled by the claims that look at it. */
+
+ngx_int_t
+ngx_http_webhook_sqlite_webhook_delete(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
+
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_webhook_t   row;
+
+    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, &row) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (row.id == 0) {
+        return NGX_OK;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_WEBHOOK_DELETE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, row.id);
+    ngx_http_webhook_sqlite_int(stmt, 2, s->now);
+    ngx_http_webhook_sqlite_int(stmt, 3, ++s->generation);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_wake(s, row.id);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
+
+    ngx_str_t                   sealed, previous;
+    sqlite3_stmt               *stmt;
+    ngx_http_webhook_webhook_t  row;
+
+    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, &row) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (row.id == 0) {
+        return NGX_OK;
+    }
+
+    ngx_str_null(&previous);
+
+    if (wop->grace) {
+        if (ngx_http_webhook_sqlite_sealed(s, row.id, &row.secret, op->pool,
+                                           &previous)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (ngx_http_webhook_sqlite_sealed(s, row.id, &wop->webhook.secret,
+                                       op->pool, &sealed)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    row.secret = wop->webhook.secret;
+    row.previous_until = wop->grace ? s->now + (int64_t) wop->grace : 0;
+    row.updated_at = s->now;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_WEBHOOK_SECRET);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, row.id);
+    ngx_http_webhook_sqlite_blob(stmt, 2, &sealed);
+    ngx_http_webhook_sqlite_blob(stmt, 3, &previous);
+    ngx_http_webhook_sqlite_int(stmt, 4, row.previous_until);
+    ngx_http_webhook_sqlite_int(stmt, 5, row.updated_at);
+    ngx_http_webhook_sqlite_int(stmt, 6, ++s->generation);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    wop->webhook = row;
+
+    return NGX_OK;
+}
+
+
+/* Makes the next claim look at a webhook. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_wake(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                       NGX_HTTP_WEBHOOK_SQL_WEBHOOK_QUEUE_NOW);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+    ngx_http_webhook_sqlite_int(stmt, 2, s->now);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_webhook_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
+
+    ngx_http_webhook_webhook_t  row;
+
+    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 0, &row) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (row.id) {
+        wop->webhook = row;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_webhook_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_list_op_t *list = (ngx_http_webhook_list_op_t *) op;
+
+    ngx_int_t                    rc;
+    ngx_uint_t                   i;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_id_t        company_id;
+    ngx_http_webhook_webhook_t  *webhook;
+
+    if (ngx_http_webhook_sqlite_company_for(s, op, &list->ref, 0, &company_id)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (company_id == 0) {
+        return NGX_OK;
+    }
+
+    list->rows = ngx_array_create(op->pool, list->limit + 1,
+                                  sizeof(ngx_http_webhook_webhook_t));
+    if (list->rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_WEBHOOK_LIST);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, company_id);
+    ngx_http_webhook_sqlite_int(stmt, 2,
+                                list->cursor ? list->cursor : INT64_MAX);
+    ngx_http_webhook_sqlite_int(stmt, 3, list->limit + 1);
+
+    while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
+
+        if (list->rows->nelts == list->limit) {
+            webhook = list->rows->elts;
+            list->next = webhook[list->limit - 1].id;
+            (void) sqlite3_reset(stmt);
+            rc = NGX_DONE;
+            break;
+        }
+
+        webhook = ngx_array_push(list->rows);
+        if (webhook == NULL
+            || ngx_http_webhook_sqlite_webhook_row(s, stmt, op->pool, webhook)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (rc != NGX_DONE) {
+        return NGX_ERROR;
+    }
+
+    webhook = list->rows->elts;
+
+    for (i = 0; i < list->rows->nelts; i++) {
+        if (ngx_http_webhook_sqlite_subscriptions(s, webhook[i].id, op->pool,
+                                                  &webhook[i].nevents,
+                                                  &webhook[i].events)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}

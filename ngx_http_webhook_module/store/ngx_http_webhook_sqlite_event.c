@@ -1,0 +1,292 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The life of a webhook event in the store: ingested, the result of an
+ * attempt, given back.  Runs in the writing thread, inside a transaction.
+ */
+
+
+#include "ngx_http_webhook_sqlite.h"
+#include "ngx_http_webhook_name.h"
+
+
+static ngx_int_t ngx_http_webhook_sqlite_message(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_ingest_op_t *in);
+static ngx_int_t ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_ingest_op_t *in, ngx_http_webhook_target_t *target);
+static ngx_int_t ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_result_op_t *result);
+static ngx_int_t ngx_http_webhook_sqlite_queue_add(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t webhook_id,
+    int64_t due_at);
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_ingest(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_ingest_op_t *in = (ngx_http_webhook_ingest_op_t *) op;
+
+    ngx_uint_t                           i, j;
+    ngx_http_webhook_target_t          **targets, *target;
+    ngx_http_webhook_sqlite_company_t   *company;
+
+    in->count = 0;
+
+    company = ngx_http_webhook_sqlite_company(s, &in->company);
+
+    if (company == NULL) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
+        return NGX_OK;
+    }
+
+    if (!company->enabled) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_NO_ACCESS;
+        return NGX_OK;
+    }
+
+    in->message.company_id = company->id;
+
+    if (op->type == NGX_HTTP_WEBHOOK_OP_TEST) {
+
+        target = ngx_http_webhook_sqlite_target(s, in->webhook_id);
+
+        if (target == NULL
+            || target->deleted
+            || target->company_id != company->id)
+        {
+            op->status = NGX_HTTP_WEBHOOK_STORE_NOT_FOUND;
+            return NGX_OK;
+        }
+
+        if (ngx_http_webhook_sqlite_message(s, in) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_webhook_sqlite_event(s, in, target);
+    }
+
+    if (ngx_http_webhook_sqlite_message(s, in) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    targets = company->webhooks.elts;
+
+    for (i = 0; i < company->webhooks.nelts; i++) {
+
+        target = targets[i];
+
+        /* the company has access: "not enabled" is the webhook's own */
+
+        if (!target->enabled) {
+            continue;
+        }
+
+        for (j = 0; j < target->nevents; j++) {
+            if (ngx_http_webhook_subscription_match(&target->events[j],
+                                                    &in->message.event))
+            {
+                if (ngx_http_webhook_sqlite_event(s, in, target) != NGX_OK) {
+                    return NGX_ERROR;
+                }
+
+                break;
+            }
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_message(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_ingest_op_t *in)
+{
+    sqlite3_stmt  *stmt;
+
+    in->message.id = ngx_http_webhook_sqlite_id(s);
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_MESSAGE_INSERT);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, in->message.id);
+    ngx_http_webhook_sqlite_int(stmt, 2, in->message.company_id);
+    ngx_http_webhook_sqlite_text(stmt, 3, &in->message.event);
+    ngx_http_webhook_sqlite_blob(stmt, 4, &in->message.payload);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+/*
+ * A webhook event: this worker's own, delivered from its memory, as long as
+ * it has room for it; the store's otherwise.
+ */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_ingest_op_t *in, ngx_http_webhook_target_t *target)
+{
+    ngx_uint_t                owner;
+    sqlite3_stmt             *stmt;
+    ngx_http_webhook_held_t  *held;
+
+    in->event_id = ngx_http_webhook_sqlite_id(s);
+    in->count++;
+
+    held = ngx_pcalloc(in->op.pool, sizeof(ngx_http_webhook_held_t));
+    if (held == NULL) {
+        return NGX_ERROR;
+    }
+
+    held->id = in->event_id;
+    held->webhook_id = target->id;
+    held->message = &in->message;
+
+    owner = 0;
+
+    if (ngx_http_webhook_store_take(s->conf, held, target->load,
+                                    in->op.type == NGX_HTTP_WEBHOOK_OP_TEST))
+    {
+        owner = s->lock.owner;
+        ngx_queue_insert_tail(&in->held, &held->queue);
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_INSERT);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, held->id);
+    ngx_http_webhook_sqlite_int(stmt, 2, in->message.id);
+    ngx_http_webhook_sqlite_int(stmt, 3, target->id);
+    ngx_http_webhook_sqlite_int(stmt, 4, target->company_id);
+    ngx_http_webhook_sqlite_int(stmt, 5, owner);
+    ngx_http_webhook_sqlite_int(stmt, 6, s->now);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return owner ? NGX_OK
+                 : ngx_http_webhook_sqlite_queue_add(s, target->id, s->now);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_result_op_t *result = (ngx_http_webhook_result_op_t *) op;
+
+    sqlite3_stmt  *stmt;
+
+    if (ngx_http_webhook_sqlite_attempt(s, result) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_RESULT);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, result->event_id);
+    ngx_http_webhook_sqlite_int(stmt, 2, result->event_status);
+    ngx_http_webhook_sqlite_int(stmt, 3, result->retries);
+    ngx_http_webhook_sqlite_int(stmt, 4, result->due_at);
+    ngx_http_webhook_sqlite_int(stmt, 5,
+        result->event_status == NGX_HTTP_WEBHOOK_DELIVERED ? s->now : 0);
+    ngx_http_webhook_sqlite_int(stmt, 6, result->attempt.id);
+    ngx_http_webhook_sqlite_text(stmt, 7, &result->reason);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (result->event_status != NGX_HTTP_WEBHOOK_PENDING) {
+        return NGX_OK;
+    }
+
+    return ngx_http_webhook_sqlite_queue_add(s, result->webhook_id,
+                                             result->due_at);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_result_op_t *result)
+{
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_attempt_t  *a;
+
+    a = &result->attempt;
+    a->id = ngx_http_webhook_sqlite_id(s);
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_ATTEMPT_INSERT);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, a->id);
+    ngx_http_webhook_sqlite_int(stmt, 2, result->event_id);
+    ngx_http_webhook_sqlite_int(stmt, 3, a->number);
+    ngx_http_webhook_sqlite_int(stmt, 4, a->started_at);
+    ngx_http_webhook_sqlite_int(stmt, 5, a->status_code);
+    ngx_http_webhook_sqlite_text(stmt, 6, &a->error);
+    ngx_http_webhook_sqlite_text(stmt, 7, &a->detail);
+    ngx_http_webhook_sqlite_int(stmt, 8, a->duration);
+    ngx_http_webhook_sqlite_int(stmt, 9, a->name_lookup);
+    ngx_http_webhook_sqlite_int(stmt, 10, a->connect);
+    ngx_http_webhook_sqlite_int(stmt, 11, a->tls);
+    ngx_http_webhook_sqlite_int(stmt, 12, a->first_byte);
+    ngx_http_webhook_sqlite_text(stmt, 13, &a->peer);
+    ngx_http_webhook_sqlite_text(stmt, 14, &a->url);
+    ngx_http_webhook_sqlite_int(stmt, 15, a->signed_at);
+    ngx_http_webhook_sqlite_text(stmt, 16, &a->signature);
+    ngx_http_webhook_sqlite_text(stmt, 17, &a->standard);
+    ngx_http_webhook_sqlite_blob(stmt, 18, &a->response_head);
+    ngx_http_webhook_sqlite_blob(stmt, 19, &a->response_body);
+    ngx_http_webhook_sqlite_int(stmt, 20, a->truncated);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_release(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_release_op_t *rel = (ngx_http_webhook_release_op_t *) op;
+
+    sqlite3_stmt  *stmt;
+
+    if (rel->reason.data) {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_EVENT_CANCEL);
+        ngx_http_webhook_sqlite_int(stmt, 1, rel->event_id);
+        ngx_http_webhook_sqlite_text(stmt, 2, &rel->reason);
+
+        return ngx_http_webhook_sqlite_exec(s, stmt);
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_RELEASE);
+    ngx_http_webhook_sqlite_int(stmt, 1, rel->event_id);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_queue_add(s, rel->webhook_id, s->now);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_queue_add(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id, int64_t due_at)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_ADD);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+    ngx_http_webhook_sqlite_int(stmt, 2, due_at);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}

@@ -1,0 +1,297 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Webhook events and their attempts as the admin API shows them.  Runs in a
+ * reading thread.
+ */
+
+
+#include "ngx_http_webhook_sqlite.h"
+
+
+#define NGX_HTTP_WEBHOOK_SQLITE_SLICE  20000     /* events a list looks at */
+
+
+static ngx_int_t ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt,
+    ngx_pool_t *pool, ngx_http_webhook_event_t *event);
+static ngx_int_t ngx_http_webhook_sqlite_slice(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t cursor, ngx_http_webhook_id_t oldest,
+    ngx_http_webhook_id_t *end);
+static ngx_int_t ngx_http_webhook_sqlite_attempts(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_event_op_t *eop,
+    ngx_http_webhook_id_t id);
+static ngx_int_t ngx_http_webhook_sqlite_attempt_row(sqlite3_stmt *stmt,
+    ngx_pool_t *pool, ngx_http_webhook_attempt_t *a);
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
+    ngx_http_webhook_event_t *event)
+{
+    event->id = sqlite3_column_int64(stmt, 0);
+    event->message_id = sqlite3_column_int64(stmt, 1);
+    event->webhook_id = sqlite3_column_int64(stmt, 2);
+    event->status = sqlite3_column_int(stmt, 4);
+    event->retries = sqlite3_column_int(stmt, 5);
+    event->due_at = sqlite3_column_int64(stmt, 6);
+    event->delivered_at = sqlite3_column_int64(stmt, 7);
+
+    if (ngx_http_webhook_sqlite_column(stmt, 3, pool, &event->event) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_column(stmt, 8, pool, &event->reason);
+}
+
+
+/*
+ * A page out of a slice of all events, newest first.  Where the slice holds
+ * fewer than a page, the cursor goes on behind it: no list is one long scan.
+ */
+
+ngx_int_t
+ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_list_op_t *list = (ngx_http_webhook_list_op_t *) op;
+
+    ngx_int_t                    rc;
+    ngx_uint_t                   found;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_id_t        cursor;
+    ngx_http_webhook_event_t    *event;
+    ngx_http_webhook_company_t   company;
+
+    if (ngx_http_webhook_sqlite_find_company(s, &list->ref, op->pool,
+                                             &company, &found)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!found) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
+        return NGX_OK;
+    }
+
+    list->rows = ngx_array_create(op->pool, list->limit + 1,
+                                  sizeof(ngx_http_webhook_event_t));
+    if (list->rows == NULL) {
+        return NGX_ERROR;
+    }
+
+    cursor = list->cursor ? list->cursor : INT64_MAX;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_LIST);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, cursor);
+    ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_SQLITE_SLICE);
+    ngx_http_webhook_sqlite_int(stmt, 3, company.id);
+    ngx_http_webhook_sqlite_int(stmt, 4, list->webhook_id);
+    ngx_http_webhook_sqlite_int(stmt, 5, list->status);
+    ngx_http_webhook_sqlite_int(stmt, 6, list->message_id);
+    ngx_http_webhook_sqlite_text(stmt, 7, &list->event);
+    ngx_http_webhook_sqlite_int(stmt, 8, company.id);
+    ngx_http_webhook_sqlite_int(stmt, 9, list->limit + 1);
+
+    while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
+
+        if (list->rows->nelts == list->limit) {
+            event = list->rows->elts;
+            list->next = event[list->limit - 1].id;
+            (void) sqlite3_reset(stmt);
+            return NGX_OK;
+        }
+
+        event = ngx_array_push(list->rows);
+        if (event == NULL
+            || ngx_http_webhook_sqlite_event_row(stmt, op->pool, event)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (rc != NGX_DONE) {
+        return NGX_ERROR;
+    }
+
+    /* no event is older than its company */
+
+    return ngx_http_webhook_sqlite_slice(s, cursor, company.id, &list->next);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_slice(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t cursor, ngx_http_webhook_id_t oldest,
+    ngx_http_webhook_id_t *end)
+{
+    ngx_int_t      rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_SLICE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, cursor);
+    ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_SQLITE_SLICE - 1);
+    ngx_http_webhook_sqlite_int(stmt, 3, oldest);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    *end = 0;
+
+    if (rc == NGX_OK) {
+        *end = sqlite3_column_int64(stmt, 0);
+        (void) sqlite3_reset(stmt);
+    }
+
+    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_event_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_event_op_t *eop = (ngx_http_webhook_event_op_t *) op;
+
+    ngx_int_t                    rc;
+    ngx_uint_t                   found;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_id_t        last;
+    ngx_http_webhook_company_t   company;
+
+    if (ngx_http_webhook_sqlite_find_company(s, &eop->ref, op->pool, &company,
+                                             &found)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (!found) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
+        return NGX_OK;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_GET);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, eop->event.id);
+    ngx_http_webhook_sqlite_int(stmt, 2, company.id);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc == NGX_DONE) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_NOT_FOUND;
+        return NGX_OK;
+    }
+
+    if (rc != NGX_OK
+        || ngx_http_webhook_sqlite_event_row(stmt, op->pool, &eop->event)
+           != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 10, op->pool, &eop->payload)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    last = sqlite3_column_int64(stmt, 9);
+
+    (void) sqlite3_reset(stmt);
+
+    return ngx_http_webhook_sqlite_attempts(s, eop, last);
+}
+
+
+/* Follows the chain from the last attempt, and turns it round. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_attempts(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_event_op_t *eop, ngx_http_webhook_id_t id)
+{
+    ngx_int_t                    rc;
+    ngx_uint_t                   i, n;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_attempt_t  *a, swap;
+
+    eop->attempts = ngx_array_create(eop->op.pool, 6,
+                                     sizeof(ngx_http_webhook_attempt_t));
+    if (eop->attempts == NULL) {
+        return NGX_ERROR;
+    }
+
+    while (id) {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_ATTEMPT_GET);
+        ngx_http_webhook_sqlite_int(stmt, 1, id);
+
+        rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+        if (rc == NGX_DONE) {
+            break;
+        }
+
+        a = (rc == NGX_OK) ? ngx_array_push(eop->attempts) : NULL;
+        if (a == NULL
+            || ngx_http_webhook_sqlite_attempt_row(stmt, eop->op.pool, a)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        a->id = id;
+        id = sqlite3_column_int64(stmt, 0);
+
+        (void) sqlite3_reset(stmt);
+    }
+
+    a = eop->attempts->elts;
+    n = eop->attempts->nelts;
+
+    for (i = 0; i < n / 2; i++) {
+        swap = a[i];
+        a[i] = a[n - 1 - i];
+        a[n - 1 - i] = swap;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_attempt_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
+    ngx_http_webhook_attempt_t *a)
+{
+    a->number = sqlite3_column_int(stmt, 1);
+    a->started_at = sqlite3_column_int64(stmt, 2);
+    a->status_code = sqlite3_column_int(stmt, 3);
+    a->duration = (ngx_uint_t) sqlite3_column_int64(stmt, 6);
+    a->name_lookup = (ngx_uint_t) sqlite3_column_int64(stmt, 7);
+    a->connect = (ngx_uint_t) sqlite3_column_int64(stmt, 8);
+    a->tls = (ngx_uint_t) sqlite3_column_int64(stmt, 9);
+    a->first_byte = (ngx_uint_t) sqlite3_column_int64(stmt, 10);
+    a->signed_at = (time_t) sqlite3_column_int64(stmt, 13);
+    a->truncated = (sqlite3_column_int(stmt, 18) != 0);
+
+    if (ngx_http_webhook_sqlite_column(stmt, 4, pool, &a->error) != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 5, pool, &a->detail) != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 11, pool, &a->peer) != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 12, pool, &a->url) != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 14, pool, &a->signature)
+           != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 15, pool, &a->standard)
+           != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 16, pool, &a->response_head)
+           != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 17, pool, &a->response_body)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,129 @@
+-- Messages, webhook events and their attempts.
+
+-- name: message_insert
+-- Keeps an occurrence.
+INSERT INTO message (id, company_id, event, payload) VALUES (?1, ?2, ?3, ?4);
+
+-- name: event_insert
+-- A message for a webhook, owned by a worker or by nobody (0).
+INSERT INTO webhook_event (id, message_id, webhook_id, company_id, status,
+    owner, retries, due_at)
+VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, ?6);
+
+-- name: event_result
+-- What came of an attempt.
+UPDATE webhook_event
+SET status = ?2, owner = 0, retries = ?3, due_at = ?4, delivered_at = ?5,
+    attempt_id = ?6, reason = ?7
+WHERE id = ?1;
+
+-- name: event_release
+-- Gives a webhook event back: any worker may claim it.
+UPDATE webhook_event SET owner = 0 WHERE id = ?1 AND status = 0;
+
+-- name: event_cancel
+-- Ends a webhook event without a further attempt.
+UPDATE webhook_event SET status = 3, owner = 0, reason = ?2
+WHERE id = ?1 AND status = 0;
+
+-- name: event_cancel_slice
+-- Ends some of the pending events of a webhook that is gone.
+UPDATE webhook_event SET status = 3, reason = 'webhook_deleted'
+WHERE id IN (SELECT id FROM webhook_event
+             WHERE webhook_id = ?1 AND status = 0 AND owner = 0 LIMIT ?2);
+
+-- name: attempt_insert
+-- The log of an attempt, chained to the one before.
+INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number,
+    started_at, status_code, error, detail, duration, name_lookup, connect,
+    tls, first_byte, peer, url, signed_at, signature, standard, response_head,
+    response_body, truncated)
+VALUES (?1, (SELECT attempt_id FROM webhook_event WHERE id = ?2), ?2, ?3, ?4,
+    ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20);
+
+-- name: queue_add
+-- Makes sure that a webhook is looked at when an event of it falls due.
+INSERT INTO webhook_queue (webhook_id, due_at) VALUES (?1, ?2)
+ON CONFLICT (webhook_id) DO UPDATE SET due_at = min(due_at, excluded.due_at);
+
+-- name: queue_due
+-- The webhooks to look at.
+SELECT webhook_id FROM webhook_queue WHERE due_at <= ?1
+ORDER BY due_at LIMIT ?2;
+
+-- name: queue_next
+-- When to look again.
+SELECT min(due_at) FROM webhook_queue;
+
+-- name: queue_move
+-- Looks at a webhook later.
+UPDATE webhook_queue SET due_at = ?2 WHERE webhook_id = ?1;
+
+-- name: queue_delete
+-- A webhook has no work left, or may do none.
+DELETE FROM webhook_queue WHERE webhook_id = ?1;
+
+-- name: claim_rows
+-- The events of a webhook that are due and nobody's.
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
+ORDER BY e.due_at LIMIT ?3;
+
+-- name: claim_own
+-- Takes one of them.
+UPDATE webhook_event SET owner = ?2 WHERE id = ?1;
+
+-- name: claim_next
+-- When the next event of a webhook falls due.
+SELECT min(due_at) FROM webhook_event
+WHERE webhook_id = ?1 AND status = 0 AND owner = 0;
+
+-- name: owner_next
+-- The owners there are, one after the other.
+SELECT min(owner) FROM webhook_event WHERE owner > ?1 AND owner <> 0;
+
+-- name: owner_queue
+-- Makes the webhooks of a dead worker's events be looked at ...
+INSERT INTO webhook_queue (webhook_id, due_at)
+SELECT webhook_id, min(due_at) FROM webhook_event
+WHERE owner = ?1 AND owner <> 0 GROUP BY webhook_id
+ON CONFLICT (webhook_id) DO UPDATE SET due_at = min(due_at, excluded.due_at);
+
+-- name: owner_release
+-- ... and gives them back.
+UPDATE webhook_event SET owner = 0 WHERE owner = ?1 AND owner <> 0;
+
+-- name: event_list
+-- A page of a company's webhook events, newest first, out of a slice of all:
+-- the filters are NULL or 0 where they are not asked for.
+SELECT e.id, e.message_id, e.webhook_id, m.event, e.status, e.retries,
+    e.due_at, e.delivered_at, e.reason
+FROM (SELECT * FROM webhook_event WHERE id < ?1 ORDER BY id DESC LIMIT ?2) e
+JOIN message m ON m.id = e.message_id
+WHERE e.company_id = ?3
+    AND (?4 = 0 OR e.webhook_id = ?4)
+    AND (?5 < 0 OR e.status = ?5)
+    AND (?6 = 0 OR e.message_id = ?6)
+    AND (?7 IS NULL OR m.event = ?7)
+    AND e.id >= ?8
+ORDER BY e.id DESC LIMIT ?9;
+
+-- name: event_slice
+-- Where the slice ends, NULL where it holds all that there is.
+SELECT id FROM webhook_event WHERE id < ?1 AND id >= ?3
+ORDER BY id DESC LIMIT 1 OFFSET ?2;
+
+-- name: event_get
+-- A webhook event of a company with its payload.
+SELECT e.id, e.message_id, e.webhook_id, m.event, e.status, e.retries,
+    e.due_at, e.delivered_at, e.reason, e.attempt_id, m.payload
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+WHERE e.id = ?1 AND e.company_id = ?2;
+
+-- name: attempt_get
+-- An attempt.
+SELECT previous_id, number, started_at, status_code, error, detail, duration,
+    name_lookup, connect, tls, first_byte, peer, url, signed_at, signature,
+    standard, response_head, response_body, truncated
+FROM webhook_event_log WHERE id = ?1;

@@ -1,0 +1,65 @@
+-- Webhooks and their subscriptions.
+
+-- name: webhook_insert
+-- Adds a webhook.
+INSERT INTO webhook (id, company_id, url, description, enabled, secret,
+    updated_at, generation)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+
+-- name: webhook_get
+-- Finds a webhook of a company.
+SELECT id, company_id, url, description, enabled, secret, previous,
+    previous_until, updated_at
+FROM webhook WHERE id = ?1 AND company_id = ?2 AND deleted_at = 0;
+
+-- name: webhook_list
+-- A page of a company's webhooks, newest first.
+SELECT id, company_id, url, description, enabled, secret, previous,
+    previous_until, updated_at
+FROM webhook WHERE company_id = ?1 AND id < ?2 AND deleted_at = 0
+ORDER BY id DESC LIMIT ?3;
+
+-- name: webhook_count
+-- How many webhooks a company has.
+SELECT count(*) FROM webhook WHERE company_id = ?1 AND deleted_at = 0;
+
+-- name: webhook_update
+-- Changes a webhook.
+UPDATE webhook
+SET url = ?2, description = ?3, enabled = ?4, updated_at = ?5, generation = ?6
+WHERE id = ?1;
+
+-- name: webhook_secret
+-- Gives a webhook a new secret, and the old one its last hour.
+UPDATE webhook
+SET secret = ?2, previous = ?3, previous_until = ?4, updated_at = ?5,
+    generation = ?6
+WHERE id = ?1;
+
+-- name: webhook_delete
+-- Marks a webhook as deleted.
+UPDATE webhook SET deleted_at = ?2, generation = ?3 WHERE id = ?1;
+
+-- name: webhook_changed
+-- The webhooks that changed after a generation, for the snapshot.
+SELECT w.id, w.company_id, w.url, w.enabled, w.secret, w.previous,
+    w.previous_until, w.deleted_at
+FROM webhook w WHERE w.generation > ?1;
+
+-- name: webhook_queue_now
+-- Looks again at the pending events of a webhook.
+INSERT INTO webhook_queue (webhook_id, due_at)
+VALUES (?1, ?2)
+ON CONFLICT (webhook_id) DO UPDATE SET due_at = excluded.due_at;
+
+-- name: subscription_insert
+-- Adds a subscription; one that is there is left as it is.
+INSERT OR IGNORE INTO subscription (webhook_id, event) VALUES (?1, ?2);
+
+-- name: subscription_delete
+-- Removes the subscriptions of a webhook.
+DELETE FROM subscription WHERE webhook_id = ?1;
+
+-- name: subscription_list
+-- The subscriptions of a webhook.
+SELECT event FROM subscription WHERE webhook_id = ?1 ORDER BY event;

@@ -1,0 +1,125 @@
+# /companies of the admin API.
+
+use strict;
+use warnings;
+
+BEGIN { push @INC, 't/lib' }
+
+use Test::More;
+use WebhookTest;
+
+my $t = WebhookTest->new->start;
+
+my ($status, $c, $r) = $t->api('POST', '/companies',
+                               { uid => 'acme', name => "ACM\x{c9} \"x\"" });
+is($status, 201, 'created');
+like($c->{id}, qr/^co_[0-9a-hj-kmnp-tv-z]{13}$/, 'an id');
+is($c->{uid}, 'acme', 'the uid');
+is($c->{name}, "ACM\x{c9} \"x\"", 'the name, as it was given');
+ok(!$c->{enabled}, 'without access unless it is said');
+like($c->{created_at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, 'a time');
+is($r->{headers}{'content-type'}, 'application/json', 'the type');
+is($r->{headers}{'cache-control'}, 'no-store', 'not to be cached');
+
+is_deeply([ $t->api('GET', '/companies/acme') ]->[1], $c, 'found by uid');
+is_deeply([ $t->api('GET', "/companies/$c->{id}") ]->[1], $c, 'found by id');
+
+my ($s2, $p) = $t->api('POST', '/companies', { uid => 'acme', name => 'B' });
+is($s2, 409, 'a uid twice');
+is($p->{code}, 'uid_taken', 'its code');
+is_deeply([ sort keys %$p ], [qw(code detail status title type)], 'a problem');
+
+my $other = $t->api_ok('POST', '/companies', { name => 'No uid' });
+is($other->{uid}, undef, 'a company needs no uid');
+
+# changes
+
+my $patched = $t->api_ok('PATCH', '/companies/acme', { enabled => \1 });
+ok($patched->{enabled}, 'enabled');
+is($patched->{name}, $c->{name}, 'nothing else changed');
+
+$patched = $t->api_ok('PATCH', '/companies/acme', '{"uid":"acme-2"}');
+is($patched->{uid}, 'acme-2', 'another uid');
+is([ $t->api('GET', '/companies/acme') ]->[0], 404, 'the old one is free');
+is($t->ingest('acme-2', 'a', 1)->{webhook_event_count}, 0,
+   'ingest knows the new one');
+
+$patched = $t->api_ok('PATCH', '/companies/acme-2', '{"uid":null}');
+is($patched->{uid}, undef, 'null takes a uid away');
+is([ $t->api('PATCH', "/companies/$c->{id}", '{}') ]->[0], 200,
+   'no change is a change');
+
+# what is refused
+
+for (
+    [ '{"name":""}', 'invalid_value', '/name' ],
+    [ '{"name":"' . 'x' x 257 . '"}', 'invalid_value', '/name' ],
+    [ '{"name":1}', 'wrong_type', '/name' ],
+    [ '{"name":null}', 'wrong_type', '/name' ],
+    [ '{"name":"a\u0000b"}', 'invalid_value', '/name' ],
+    [ '{}', 'missing_member', '/name' ],
+    [ '{"name":"a","enabled":1}', 'wrong_type', '/enabled' ],
+    [ '{"name":"a","enabled":"true"}', 'wrong_type', '/enabled' ],
+    [ '{"name":"a","uid":"-a"}', 'invalid_value', '/uid' ],
+    [ '{"name":"a","uid":"co_abc"}', 'invalid_value', '/uid' ],
+    [ '{"name":"a","uid":"a/b"}', 'invalid_value', '/uid' ],
+    [ '{"name":"a","uid":""}', 'invalid_value', '/uid' ],
+    [ '{"name":"a","uid":"' . 'u' x 129 . '"}', 'invalid_value', '/uid' ],
+    [ '{"name":"a","colour":"red"}', 'unknown_member', '/colour' ],
+    [ '{"name":"a","name":"b"}', 'duplicate_member', '/name' ],
+) {
+    my ($body, $code, $pointer) = @$_;
+    my ($status, $p) = $t->api('POST', '/companies', $body);
+    is($status, 422, "refused: " . substr $body, 0, 40);
+    is($p->{errors}[0]{code}, $code, "  $code");
+    is($p->{errors}[0]{pointer}, $pointer, "  at $pointer");
+}
+
+is([ $t->api('POST', '/companies', '{"name":') ]->[1]{code}, 'malformed_json',
+   'no JSON');
+is([ $t->api('POST', '/companies', '[]') ]->[0], 422, 'no object');
+is([ $t->api('GET', '/companies/nobody') ]->[1]{code}, 'company_not_found',
+   'an unknown company');
+is([ $t->api('PATCH', '/companies/nobody', '{}') ]->[0], 404, 'nor to change');
+
+# methods and paths
+
+my ($m, undef, $mr) = $t->api('PUT', '/companies');
+is($m, 405, 'a method that is none');
+is($mr->{headers}{allow}, 'GET, HEAD, POST', 'the methods there are')
+    or diag explain $mr->{headers};
+is([ $t->api('GET', '/company') ]->[1]{code}, 'not_found', 'no such path');
+is([ $t->api('GET', '/companies/') ]->[0], 404, 'no such path either');
+is([ $t->api('GET', '/companies/a/b') ]->[0], 404, 'nor this one');
+is([ $t->api('HEAD', '/companies') ]->[0], 200, 'HEAD is GET');
+is($t->http('POST', '/api/companies', content => '{"name":"a"}',
+            headers => { 'Content-Type' => 'text/plain' })->{status}, 415,
+   'a body of another type');
+
+# pages
+
+$t->api_ok('POST', '/companies', { name => "page $_" }) for 1 .. 7;
+
+my (@names, $cursor, $pages);
+do {
+    my $page = $t->api_ok('GET', '/companies?limit=4'
+                          . ($cursor ? "&cursor=$cursor" : ''));
+    push @names, map { $_->{name} } @{ $page->{data} };
+    $cursor = $page->{next_cursor};
+    $pages++;
+} while $cursor;
+
+is($pages, 3, '9 companies are 3 pages of 4');
+is_deeply([ @names[0 .. 6] ], [ map { "page $_" } reverse 1 .. 7 ],
+          'newest first');
+is(scalar(@names), 9, 'each once');
+
+for my $query ('limit=0', 'limit=251', 'limit=x', 'cursor=x', 'cursor=evt_0') {
+    my ($status, $p) = $t->api('GET', "/companies?$query");
+    is("$status $p->{code}", '400 invalid_parameter', $query);
+}
+
+is(scalar($t->log_lines), 0, 'nothing alarming in the log');
+
+$t->finish;
+done_testing();

@@ -1,0 +1,315 @@
+# The directives: what "nginx -t" says of each misuse.
+
+BEGIN { push @INC, 't/lib' }
+
+use Test::Nginx::Socket;
+
+repeat_each(1);
+no_shuffle();
+
+add_block_preprocessor(sub {
+    my $block = shift;
+
+    $block->set_value('config', 'location /t { return 204; }')
+        unless defined $block->config;
+});
+
+plan tests => 2 * blocks();
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: the store twice
+--- http_config
+webhook_store webhook_temp/a.db;
+webhook_store webhook_temp/b.db;
+--- must_die
+--- error_log
+"webhook_store" directive is duplicate
+
+
+
+=== TEST 2: a store that is a folder
+--- http_config
+webhook_store webhook_temp/;
+--- must_die
+--- error_log
+"webhook_store" takes the path of a file
+
+
+
+=== TEST 3: an unknown sync
+--- http_config
+webhook_store webhook_temp/store.db sync=never;
+--- must_die
+--- error_log
+invalid parameter "sync=never"
+
+
+
+=== TEST 4: a folder that everyone can write
+--- http_config
+webhook_store /tmp/store.db;
+--- must_die
+--- error_log
+the directory "/tmp" can be written by everyone
+
+
+
+=== TEST 5: a folder that is a file
+--- http_config
+webhook_store /etc/passwd/store.db;
+--- must_die
+--- error_log
+"/etc/passwd" is not a directory
+
+
+
+=== TEST 6: ingest without a store
+--- http_config
+--- config
+location /events { webhook_ingest; }
+--- must_die
+--- error_log
+"webhook_ingest" needs a "webhook_store" in http{}
+
+
+
+=== TEST 7: admin without a store
+--- http_config
+--- config
+location /api/ { webhook_admin; }
+--- must_die
+--- error_log
+"webhook_admin" needs a "webhook_store" in http{}
+
+
+
+=== TEST 8: two handlers in a location
+--- http_config
+webhook_store webhook_temp/store.db;
+--- config
+location /events { webhook_ingest; webhook_admin; }
+--- must_die
+--- error_log
+"webhook_admin" directive conflicts with another handler
+
+
+
+=== TEST 9: ingest twice
+--- http_config
+webhook_store webhook_temp/store.db;
+--- config
+location /events { webhook_ingest; webhook_ingest; }
+--- must_die
+--- error_log
+"webhook_ingest" directive is duplicate
+
+
+
+=== TEST 10: admin in a regex location
+--- http_config
+webhook_store webhook_temp/store.db;
+--- config
+location ~ ^/api { webhook_admin; }
+--- must_die
+--- error_log
+cannot be used in a location given by a regular expression
+
+
+
+=== TEST 11: the store in a server
+--- http_config
+--- config
+webhook_store webhook_temp/store.db;
+location /t { return 204; }
+--- must_die
+--- error_log
+"webhook_store" directive is not allowed here
+
+
+
+=== TEST 12: a delay that is no time
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_retry_delays 1m soon;
+--- must_die
+--- error_log
+invalid parameter "soon"
+
+
+
+=== TEST 13: a delay of nothing
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_retry_delays 0;
+--- must_die
+--- error_log
+invalid parameter "0"
+
+
+
+=== TEST 14: delays twice
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_retry_delays 1m;
+webhook_retry_delays 2m;
+--- must_die
+--- error_log
+"webhook_retry_delays" directive is duplicate
+
+
+
+=== TEST 15: too many delays
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_retry_delays 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1;
+--- must_die
+--- error_log
+takes at most 32 delays
+
+
+
+=== TEST 16: no time-out
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_timeout 0;
+--- must_die
+--- error_log
+must be between 1ms and 1h
+
+
+
+=== TEST 17: a time-out that is none
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_timeout fast;
+--- must_die
+--- error_log
+"webhook_timeout" directive invalid value
+
+
+
+=== TEST 18: a connect time-out of over an hour
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_connect_timeout 2h;
+--- must_die
+--- error_log
+must be between 1ms and 1h
+
+
+
+=== TEST 19: an address that is none
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_allow_address 10.0.0.0/33;
+--- must_die
+--- error_log
+invalid parameter "10.0.0.0/33"
+
+
+
+=== TEST 20: a resolve entry without an address
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_resolve example.com:443;
+--- must_die
+--- error_log
+it must be "name:port:address"
+
+
+
+=== TEST 21: a resolve entry with a bad port
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_resolve example.com:70000:127.0.0.1;
+--- must_die
+--- error_log
+it must be "name:port:address"
+
+
+
+=== TEST 22: certificates that are not there
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_trusted_certificate /no/such/ca.crt;
+--- must_die
+--- error_log
+cannot load certificates of "webhook_trusted_certificate" "/no/such/ca.crt"
+
+
+
+=== TEST 23: a payload limit that is too small
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_payload_limit 10;
+--- must_die
+--- error_log
+must be between 1k and 16m
+
+
+
+=== TEST 24: auth that is neither on nor off
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_auth maybe;
+--- must_die
+--- error_log
+it must be "on" or "off"
+
+
+
+=== TEST 25: http allowed neither on nor off
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_allow_http yes;
+--- must_die
+--- error_log
+it must be "on" or "off"
+
+
+
+=== TEST 26: no concurrency
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_concurrency 0;
+--- must_die
+--- error_log
+must be between 1 and 65536
+
+
+
+=== TEST 27: standard headers neither on nor off
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_standard_headers both;
+--- must_die
+--- error_log
+it must be "on" or "off"
+
+
+
+=== TEST 28: everything at once, well
+--- http_config
+webhook_store webhook_temp/store.db sync=normal;
+webhook_retry_delays 50ms 1s 2m 3h;
+webhook_timeout 10s;
+webhook_connect_timeout 500ms;
+webhook_concurrency 64;
+webhook_standard_headers off;
+webhook_allow_http on;
+webhook_allow_address 127.0.0.0/8 ::1 10.1.2.3;
+webhook_resolve example.com:443:127.0.0.1 example.com:443:[::1];
+webhook_auth off;
+webhook_payload_limit 64k;
+--- config
+location = /events { webhook_ingest; webhook_payload_limit 1m; webhook_auth on; }
+location /api/ { webhook_admin; }
+location /t { return 204; }
+--- request
+GET /t
+--- error_code: 204
+--- no_error_log
+[emerg]
