@@ -215,7 +215,7 @@ ngx_http_webhook_dispatch_add(ngx_http_webhook_dispatch_t *dispatch,
         ngx_queue_insert_tail(&lane->held, &h->queue);
         lane->nheld++;
 
-        if (lane->nheld >= dispatch->conf->max_lane) {
+        if (!ngx_http_webhook_store_room_for(dispatch->conf, h->load)) {
             lane->full = 1;
         }
 
@@ -678,7 +678,10 @@ ngx_http_webhook_dispatch_done(ngx_http_webhook_dispatch_t *dispatch,
     if (lane) {
         lane->nheld--;
 
-        if (lane->full && lane->nheld <= dispatch->conf->max_lane / 2) {
+        if (lane->full
+            && lane->nheld <= dispatch->conf->max_lane / 2
+            && ngx_http_webhook_store_room_for(dispatch->conf, held->load))
+        {
             lane->full = 0;
             ngx_http_webhook_dispatch_hint(dispatch, held->webhook_id);
         }

@@ -70,6 +70,7 @@ static ngx_int_t ngx_http_webhook_header(ngx_http_request_t *r,
 static ngx_int_t ngx_http_webhook_problem_send(ngx_http_request_t *r,
     ngx_http_webhook_problem_e problem, const char *detail,
     ngx_array_t *errors);
+static ngx_int_t ngx_http_webhook_body_too_large(ngx_http_request_t *r);
 static void ngx_http_webhook_body_more(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_body_take(ngx_http_request_t *r,
     ngx_http_webhook_ctx_t *ctx);
@@ -417,11 +418,24 @@ ngx_http_webhook_body_read(ngx_http_request_t *r, size_t limit,
 
     rc = ngx_http_read_client_request_body(r, ngx_http_webhook_body_more);
 
-    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
-        return rc;
+    if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
+        return ngx_http_webhook_body_too_large(r);
     }
 
-    return NGX_DONE;
+    return (rc >= NGX_HTTP_SPECIAL_RESPONSE) ? rc : NGX_DONE;
+}
+
+
+/* The rest of the body is thrown away as the connection closes. */
+
+static ngx_int_t
+ngx_http_webhook_body_too_large(ngx_http_request_t *r)
+{
+    r->read_event_handler = ngx_http_block_reading;
+    r->keepalive = 0;
+    r->lingering_close = 1;
+
+    return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_BODY_TOO_LARGE, NULL);
 }
 
 
@@ -468,12 +482,7 @@ ngx_http_webhook_body_more(ngx_http_request_t *r)
     }
 
     if (rc == NGX_HTTP_REQUEST_ENTITY_TOO_LARGE) {
-        r->read_event_handler = ngx_http_block_reading;
-        r->keepalive = 0;
-        r->lingering_close = 1;
-
-        rc = ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_BODY_TOO_LARGE,
-                                      NULL);
+        rc = ngx_http_webhook_body_too_large(r);
     }
 
     ngx_http_finalize_request(r, rc);

@@ -374,7 +374,7 @@ ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
 
     if (!force
         && (!ngx_http_webhook_store_room(conf)
-            || load->held >= conf->max_lane))
+            || !ngx_http_webhook_store_room_for(conf, load)))
     {
         return 0;
     }
@@ -384,6 +384,7 @@ ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
     (void) ngx_atomic_fetch_add(&conf->held, 1);
     (void) ngx_atomic_fetch_add(&conf->bytes, bytes);
     (void) ngx_atomic_fetch_add(&load->held, 1);
+    (void) ngx_atomic_fetch_add(&load->bytes, bytes);
 
     return 1;
 }
@@ -396,14 +397,26 @@ ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf)
 }
 
 
+ngx_uint_t
+ngx_http_webhook_store_room_for(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_load_t *load)
+{
+    return load->held < conf->max_lane && load->bytes < conf->max_bytes / 4;
+}
+
+
 void
 ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held)
 {
+    ngx_atomic_int_t  bytes;
+
+    bytes = (ngx_atomic_int_t) held->message->payload.len;
+
     (void) ngx_atomic_fetch_add(&conf->held, -1);
-    (void) ngx_atomic_fetch_add(&conf->bytes,
-                                -(ngx_atomic_int_t) held->message->payload.len);
+    (void) ngx_atomic_fetch_add(&conf->bytes, -bytes);
     (void) ngx_atomic_fetch_add(&held->load->held, -1);
+    (void) ngx_atomic_fetch_add(&held->load->bytes, -bytes);
 }
 
 

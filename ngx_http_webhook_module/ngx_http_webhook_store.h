@@ -371,8 +371,13 @@ ngx_uint_t ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
 void ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held);
 
-/* Returns 1 where the worker may hold more, of whatever webhook. */
+/*
+ * Returns 1 where the worker may hold more, of whatever webhook; of this
+ * webhook: half of the events, a quarter of the bytes.  Any thread.
+ */
 ngx_uint_t ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf);
+ngx_uint_t ngx_http_webhook_store_room_for(
+    ngx_http_webhook_store_conf_t *conf, ngx_http_webhook_load_t *load);
 
 ngx_http_webhook_store_conf_t *ngx_http_webhook_store_conf(
     ngx_http_webhook_store_t *store);

@@ -26,6 +26,7 @@
 typedef struct {
     ngx_atomic_t                 refs;
     ngx_atomic_t                 held;
+    ngx_atomic_t                 bytes;    /* of their payloads */
 } ngx_http_webhook_load_t;
 
 

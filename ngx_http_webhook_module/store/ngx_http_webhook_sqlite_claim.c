@@ -152,7 +152,7 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
         return ngx_http_webhook_sqlite_exec(s, stmt);
     }
 
-    if (target->load->held >= s->conf->max_lane) {
+    if (!ngx_http_webhook_store_room_for(s->conf, target->load)) {
         stmt = ngx_http_webhook_sqlite_stmt(s,
                                             NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE);
         ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);

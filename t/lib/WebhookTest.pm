@@ -38,7 +38,7 @@ sub new {
     chmod 0755, $dir;
 
     my $self = bless {
-        dir => $dir, http => '', main => '', workers => 1, server => '',
+        dir => $dir, http => '', main => '', workers => 1, server => '', connections => 1024,
         scale => ($ENV{WEBHOOK_SLOW} || 1), %o,
         port => free_port(),
     }, $class;
@@ -64,8 +64,7 @@ sub config {
 
     my $modules = join '', map { "load_module $_;\n" }
                   split ' ', ($ENV{TEST_NGINX_LOAD_MODULES} || '');
-    my $user = $> == 0 ? "user " . ($self->{user} || 'nobody nogroup') . ";\n"
-                       : '';
+    my $user = $> == 0 ? 'user ' . $self->user . ";\n" : '';
     my $retry = $self->{http} =~ /webhook_retry_delays/ ? ''
                 : "webhook_retry_delays 50ms 100ms 150ms 200ms 250ms;";
     my $allow = exists $self->{allow} ? $self->{allow}
@@ -79,7 +78,7 @@ worker_processes $self->{workers};
 error_log logs/error.log info;
 pid logs/nginx.pid;
 $self->{main}
-events { worker_connections 1024; }
+events { worker_connections $self->{connections}; }
 http {
     access_log off;
     client_body_temp_path client_body_temp;
@@ -105,6 +104,18 @@ CONF
 }
 
 sub nginx { $ENV{TEST_NGINX_BINARY} || 'nginx' }
+
+# Workers have no privileges, where such a user can reach the folder at all.
+
+sub user {
+    my $self = shift;
+
+    my $path = '';
+    my $closed = grep { !((stat "/$_")[2] & 0001) }
+                 map { $path .= "$_/" } split m{/}, substr $self->{dir}, 1;
+
+    return $closed || !((stat '/')[2] & 0001) ? 'root' : 'nobody nogroup';
+}
 
 sub write_config {
     my $self = shift;
