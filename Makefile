@@ -14,7 +14,8 @@ SOURCES := config sql/embed.sh $(wildcard sql/sqlite/*.sql \
 SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined
 
-.PHONY: all help deps demo test test-asan test-valgrind static install clean
+.PHONY: all help deps demo test test-asan test-valgrind static load \
+	install clean
 
 all: $(MODULE)
 
@@ -26,6 +27,7 @@ help:
 	@echo 'make test               run the tests (TESTS="t/a.t t/b.t" for some)'
 	@echo 'make test-asan          run them with AddressSanitizer and UBSan'
 	@echo 'make test-valgrind      run some of them under valgrind'
+	@echo 'make load               100,000 events to a sink, and an audit (EVENTS, WORKERS)'
 	@echo 'make install            install the module and its files (DESTDIR)'
 	@echo 'make clean              remove build/'
 
@@ -42,6 +44,9 @@ demo: $(MODULE)
 	@DEMO_ONCE="$(DEMO_ONCE)" bash .ci/demo "$(BUILD)" "$(NGINX)"
 
 TESTS ?= t
+VALGRIND_TESTS ?= t/api_companies.t t/api_webhooks.t t/ingest_body.t t/json.t \
+	t/delivery_errors.t t/delivery_retry.t t/delivery_tls.t \
+	t/delivery_test_event.t t/secret_rotation.t t/verify_standard_webhooks.t
 
 test:
 	@sh .ci/packages build test
@@ -57,6 +62,13 @@ test-valgrind:
 	@sh .ci/packages build test
 	@$(MAKE) --no-print-directory $(MODULE)
 	@WEBHOOK_VALGRIND=1 sh .ci/test "$(BUILD)" "$(NGINX)" $(VALGRIND_TESTS)
+
+EVENTS ?= 100000
+WORKERS ?= 1
+
+load: $(MODULE)
+	@sh .ci/packages build test bench
+	@TEST_NGINX_BINARY="$$(command -v "$(NGINX)")" bench/load $(EVENTS) $(WORKERS)
 
 install: $(MODULE)
 	@DESTDIR="$(DESTDIR)" sh .ci/install "$(BUILD)" "$(NGINX)"
