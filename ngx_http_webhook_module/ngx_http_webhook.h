@@ -35,6 +35,8 @@
 #define NGX_HTTP_WEBHOOK_MAX_EVENTS       100   /* subscriptions a webhook */
 #define NGX_HTTP_WEBHOOK_MAX_WEBHOOKS     100   /* webhooks a company */
 #define NGX_HTTP_WEBHOOK_MAX_ATTEMPTS     33    /* 32 delays */
+#define NGX_HTTP_WEBHOOK_MAX_KEY          255   /* of idempotency */
+#define NGX_HTTP_WEBHOOK_MAX_LINES        1000  /* of a batch */
 
 #define NGX_HTTP_WEBHOOK_ENVELOPE         4096  /* an ingest body beyond its
                                                    payload */
@@ -90,6 +92,8 @@ typedef struct {
     ngx_msec_t                      timeout;
     ngx_msec_t                      connect_timeout;
     ngx_uint_t                      concurrency;
+    ngx_uint_t                      ingest_queue;
+    ngx_msec_t                      idempotency_window;
     ngx_flag_t                      allow_http;
     ngx_flag_t                      standard_headers;
     ngx_array_t                    *allow_addresses;  /* of ngx_cidr_t */
@@ -114,6 +118,7 @@ typedef struct {
 typedef struct {
     ngx_flag_t                      auth;
     size_t                          payload_limit;
+    size_t                          batch_limit;
     ngx_uint_t                      ingest;           /* the location's job */
     ngx_uint_t                      admin;
 } ngx_http_webhook_loc_conf_t;

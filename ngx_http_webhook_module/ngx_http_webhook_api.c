@@ -198,7 +198,9 @@ ngx_http_webhook_api_call(ngx_http_webhook_api_t *api,
 {
     size_t                          offset;
     ngx_str_t                       none;
+    const char                     *detail;
     ngx_http_request_t             *r;
+    ngx_http_webhook_problem_e      problem;
     ngx_http_webhook_json_error_e   error;
 
     r = api->request;
@@ -218,7 +220,9 @@ ngx_http_webhook_api_call(ngx_http_webhook_api_t *api,
         error = ngx_http_webhook_json_read(r->pool, body, 8, &api->body,
                                            &offset);
         if (error) {
-            return ngx_http_webhook_json_problem(r, error, offset);
+            problem = ngx_http_webhook_json_problem(r->pool, error, offset,
+                                                    &detail);
+            return ngx_http_webhook_problem(r, problem, detail);
         }
 
         if (api->body->type != NGX_HTTP_WEBHOOK_JSON_OBJECT) {
@@ -455,7 +459,7 @@ ngx_http_webhook_api_done(ngx_http_webhook_op_t *op,
     if (r) {
         rc = (op->status == NGX_HTTP_WEBHOOK_STORE_OK)
              ? render(r, op)
-             : ngx_http_webhook_store_problem(r, op);
+             : ngx_http_webhook_store_failed(r, op);
 
         ngx_http_webhook_finalize(r, rc);
     }

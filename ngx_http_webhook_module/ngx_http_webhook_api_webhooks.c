@@ -10,7 +10,7 @@
 
 
 #include "ngx_http_webhook_api.h"
-#include "ngx_http_webhook_dispatch.h"
+#include "ngx_http_webhook_ingest.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_policy.h"
 #include "ngx_http_webhook_sign.h"
@@ -621,7 +621,7 @@ ngx_http_webhook_test_named(ngx_http_webhook_op_t *op)
     rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
     if (r && op->status != NGX_HTTP_WEBHOOK_STORE_OK) {
-        rc = ngx_http_webhook_store_problem(r, op);
+        rc = ngx_http_webhook_store_failed(r, op);
 
     } else if (r
                && ngx_http_webhook_test_payload(in,
@@ -684,29 +684,5 @@ ngx_http_webhook_test_render(ngx_http_request_t *r,
 static void
 ngx_http_webhook_test_done(ngx_http_webhook_op_t *op)
 {
-    ngx_http_webhook_ingest_op_t *in = (ngx_http_webhook_ingest_op_t *) op;
-
-    ngx_int_t                      rc;
-    ngx_http_request_t            *r;
-    ngx_http_webhook_main_conf_t  *wmcf;
-
-    r = ngx_http_webhook_waited(op);
-
-    if (r) {
-        rc = (op->status == NGX_HTTP_WEBHOOK_STORE_OK)
-             ? ngx_http_webhook_test_render(r, in)
-             : ngx_http_webhook_store_problem(r, op);
-
-        ngx_http_webhook_finalize(r, rc);
-    }
-
-    if (ngx_queue_empty(&in->held)) {
-        ngx_destroy_pool(op->pool);
-        return;
-    }
-
-    wmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                               ngx_http_webhook_module);
-
-    ngx_http_webhook_dispatch_add(wmcf->dispatch, &in->held);
+    ngx_http_webhook_ingest_answer(op, ngx_http_webhook_test_render);
 }

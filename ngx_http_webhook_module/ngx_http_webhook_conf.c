@@ -42,9 +42,11 @@ static char *ngx_http_webhook_certificates(ngx_conf_t *cf,
 
 static char *ngx_http_webhook_check_timeout(ngx_conf_t *cf, void *post,
     void *data);
-static char *ngx_http_webhook_check_concurrency(ngx_conf_t *cf, void *post,
-    void *data);
 static char *ngx_http_webhook_check_payload(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_webhook_check_batch(ngx_conf_t *cf, void *post,
+    void *data);
+static char *ngx_http_webhook_check_window(ngx_conf_t *cf, void *post,
     void *data);
 
 
@@ -55,12 +57,24 @@ static ngx_conf_post_t  ngx_http_webhook_timeout_post = {
     ngx_http_webhook_check_timeout
 };
 
-static ngx_conf_post_t  ngx_http_webhook_concurrency_post = {
-    ngx_http_webhook_check_concurrency
+static ngx_conf_num_bounds_t  ngx_http_webhook_concurrency_post = {
+    ngx_conf_check_num_bounds, 1, 65536
 };
 
 static ngx_conf_post_t  ngx_http_webhook_payload_post = {
     ngx_http_webhook_check_payload
+};
+
+static ngx_conf_num_bounds_t  ngx_http_webhook_queue_post = {
+    ngx_conf_check_num_bounds, 1, 1000000
+};
+
+static ngx_conf_post_t  ngx_http_webhook_batch_post = {
+    ngx_http_webhook_check_batch
+};
+
+static ngx_conf_post_t  ngx_http_webhook_window_post = {
+    ngx_http_webhook_check_window
 };
 
 
@@ -100,6 +114,27 @@ ngx_command_t  ngx_http_webhook_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_webhook_loc_conf_t, payload_limit),
       &ngx_http_webhook_payload_post },
+
+    { ngx_string("webhook_batch_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_webhook_loc_conf_t, batch_limit),
+      &ngx_http_webhook_batch_post },
+
+    { ngx_string("webhook_ingest_queue"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, ingest_queue),
+      &ngx_http_webhook_queue_post },
+
+    { ngx_string("webhook_idempotency_window"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, idempotency_window),
+      &ngx_http_webhook_window_post },
 
     { ngx_string("webhook_retry_delays"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -215,7 +250,7 @@ ngx_http_webhook_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    rv = ngx_http_webhook_threads(cf, "webhook_read", "threads=2",
+    rv = ngx_http_webhook_threads(cf, "webhook_read", "threads=3",
                                   &wmcf->read_pool);
     if (rv != NGX_CONF_OK) {
         return rv;
@@ -640,12 +675,25 @@ ngx_http_webhook_check_timeout(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
-ngx_http_webhook_check_concurrency(ngx_conf_t *cf, void *post, void *data)
+ngx_http_webhook_check_batch(ngx_conf_t *cf, void *post, void *data)
 {
-    ngx_int_t *n = data;
+    size_t *size = data;
 
-    if (*n < 1 || *n > 65536) {
-        return "must be between 1 and 65536";
+    if (*size < 1024 || *size > 256 * 1024 * 1024) {
+        return "must be between 1k and 256m";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_webhook_check_window(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_msec_t *msec = data;
+
+    if (*msec < 1000 || *msec > (ngx_msec_t) 30 * 24 * 3600 * 1000) {
+        return "must be between 1s and 30d";
     }
 
     return NGX_CONF_OK;
@@ -690,6 +738,8 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
     wmcf->timeout = NGX_CONF_UNSET_MSEC;
     wmcf->connect_timeout = NGX_CONF_UNSET_MSEC;
     wmcf->concurrency = NGX_CONF_UNSET_UINT;
+    wmcf->ingest_queue = NGX_CONF_UNSET_UINT;
+    wmcf->idempotency_window = NGX_CONF_UNSET_MSEC;
     wmcf->allow_http = NGX_CONF_UNSET;
     wmcf->standard_headers = NGX_CONF_UNSET;
 
@@ -709,6 +759,8 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(wmcf->timeout, 15000);
     ngx_conf_init_msec_value(wmcf->connect_timeout, 5000);
     ngx_conf_init_uint_value(wmcf->concurrency, 256);
+    ngx_conf_init_uint_value(wmcf->ingest_queue, 8192);
+    ngx_conf_init_msec_value(wmcf->idempotency_window, 24 * 3600 * 1000);
     ngx_conf_init_value(wmcf->allow_http, 0);
     ngx_conf_init_value(wmcf->standard_headers, 1);
 
@@ -821,6 +873,7 @@ ngx_http_webhook_create_loc_conf(ngx_conf_t *cf)
 
     wlcf->auth = NGX_CONF_UNSET;
     wlcf->payload_limit = NGX_CONF_UNSET_SIZE;
+    wlcf->batch_limit = NGX_CONF_UNSET_SIZE;
 
     return wlcf;
 }
@@ -838,6 +891,8 @@ ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_value(wlcf->auth, prev->auth, 1);
     ngx_conf_merge_size_value(wlcf->payload_limit, prev->payload_limit,
                               256 * 1024);
+    ngx_conf_merge_size_value(wlcf->batch_limit, prev->batch_limit,
+                              4 * 1024 * 1024);
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

@@ -58,13 +58,13 @@ static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
     { "unsupported_media_type", 415, "The body must be application/json" },
     { "invalid", 422, "The body has invalid members" },
     { "webhook_limit", 422, "The company has too many webhooks" },
+    { "idempotency_key_reused", 422, "The key came with another event" },
     { "store_unavailable", 503, "The store is unavailable, nothing was kept" },
+    { "store_busy", 503, "Too many events wait for the store" },
     { "internal", 500, "The server failed" }
 };
 
 
-static ngx_int_t ngx_http_webhook_send_typed(ngx_http_request_t *r,
-    ngx_uint_t status, const char *type, ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_header(ngx_http_request_t *r,
     const char *name, const char *value);
 static ngx_int_t ngx_http_webhook_problem_send(ngx_http_request_t *r,
@@ -99,7 +99,7 @@ ngx_http_webhook_send_json(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_send_typed(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *text)
 {
@@ -311,74 +311,102 @@ ngx_http_webhook_error_add(ngx_array_t *errors, ngx_str_t *member,
 }
 
 
-ngx_int_t
-ngx_http_webhook_json_problem(ngx_http_request_t *r,
-    ngx_http_webhook_json_error_e error, size_t offset)
+ngx_uint_t
+ngx_http_webhook_problem_status(ngx_http_webhook_problem_e problem)
 {
-    u_char  *detail;
+    return ngx_http_webhook_problems[problem].status;
+}
+
+
+const char *
+ngx_http_webhook_problem_code(ngx_http_webhook_problem_e problem)
+{
+    return ngx_http_webhook_problems[problem].code;
+}
+
+
+ngx_http_webhook_problem_e
+ngx_http_webhook_json_problem(ngx_pool_t *pool,
+    ngx_http_webhook_json_error_e error, size_t offset, const char **detail)
+{
+    u_char  *p;
+
+    *detail = NULL;
 
     switch (error) {
 
     case NGX_HTTP_WEBHOOK_JSON_NOT_UTF8:
-        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_INVALID_UTF8,
-                                        NULL);
+        return NGX_HTTP_WEBHOOK_INVALID_UTF8;
 
     case NGX_HTTP_WEBHOOK_JSON_TOO_DEEP:
-        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_TOO_DEEP,
-                                        "Arrays and objects may be nested "
-                                        "512 deep");
+        *detail = "Arrays and objects may be nested 512 deep";
+        return NGX_HTTP_WEBHOOK_TOO_DEEP;
 
     case NGX_HTTP_WEBHOOK_JSON_NO_MEMORY:
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_HTTP_WEBHOOK_INTERNAL;
 
     default:
         break;
     }
 
-    detail = ngx_pnalloc(r->pool, sizeof("The JSON is malformed at byte ")
-                                  + NGX_SIZE_T_LEN);
-    if (detail == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    p = ngx_pnalloc(pool, sizeof("The JSON is malformed at byte ")
+                          + NGX_SIZE_T_LEN);
+    if (p) {
+        ngx_sprintf(p, "The JSON is malformed at byte %uz%Z", offset);
+        *detail = (char *) p;
     }
 
-    ngx_sprintf(detail, "The JSON is malformed at byte %uz%Z", offset);
+    return NGX_HTTP_WEBHOOK_MALFORMED_JSON;
+}
 
-    return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_MALFORMED_JSON,
-                                    (char *) detail);
+
+ngx_http_webhook_problem_e
+ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
+{
+    *detail = NULL;
+
+    switch (op->status) {
+
+    case NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND:
+        return NGX_HTTP_WEBHOOK_COMPANY_NOT_FOUND;
+
+    case NGX_HTTP_WEBHOOK_STORE_NO_ACCESS:
+        *detail = "Webhooks are off for this company until an operator "
+                  "enables them";
+        return NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED;
+
+    case NGX_HTTP_WEBHOOK_STORE_NOT_FOUND:
+        return op->type == NGX_HTTP_WEBHOOK_OP_EVENT_GET
+               ? NGX_HTTP_WEBHOOK_EVENT_NOT_FOUND
+               : NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND;
+
+    case NGX_HTTP_WEBHOOK_STORE_UID_TAKEN:
+        return NGX_HTTP_WEBHOOK_UID_TAKEN;
+
+    case NGX_HTTP_WEBHOOK_STORE_LIMIT:
+        *detail = "A company may have 100 webhooks";
+        return NGX_HTTP_WEBHOOK_WEBHOOK_LIMIT;
+
+    case NGX_HTTP_WEBHOOK_STORE_KEY_REUSED:
+        *detail = "An event with other contents came with this idempotency "
+                  "key before";
+        return NGX_HTTP_WEBHOOK_KEY_REUSED;
+
+    default:
+        return NGX_HTTP_WEBHOOK_STORE_DOWN;
+    }
 }
 
 
 ngx_int_t
-ngx_http_webhook_store_problem(ngx_http_request_t *r,
-    ngx_http_webhook_op_t *op)
+ngx_http_webhook_store_failed(ngx_http_request_t *r, ngx_http_webhook_op_t *op)
 {
-    switch (op->status) {
+    const char                  *detail;
+    ngx_http_webhook_problem_e   problem;
 
-    case NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND:
-        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_COMPANY_NOT_FOUND,
-                                        NULL);
+    problem = ngx_http_webhook_store_problem(op, &detail);
 
-    case NGX_HTTP_WEBHOOK_STORE_NO_ACCESS:
-        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED,
-                                        "Webhooks are off for this company "
-                                        "until an operator enables them");
-
-    case NGX_HTTP_WEBHOOK_STORE_NOT_FOUND:
-        return ngx_http_webhook_problem(r,
-                                  op->type == NGX_HTTP_WEBHOOK_OP_EVENT_GET
-                                  ? NGX_HTTP_WEBHOOK_EVENT_NOT_FOUND
-                                  : NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND, NULL);
-
-    case NGX_HTTP_WEBHOOK_STORE_UID_TAKEN:
-        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_UID_TAKEN, NULL);
-
-    case NGX_HTTP_WEBHOOK_STORE_LIMIT:
-        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_WEBHOOK_LIMIT,
-                                        "A company may have 100 webhooks");
-
-    default:
-        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_STORE_DOWN, NULL);
-    }
+    return ngx_http_webhook_problem(r, problem, detail);
 }
 
 
@@ -572,6 +600,35 @@ ngx_http_webhook_body_init(ngx_conf_t *cf)
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
     clcf->client_max_body_size = 0;
+}
+
+
+void
+ngx_http_webhook_request_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
+    size_t            len;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *header;
+
+    ngx_str_null(value);
+
+    len = ngx_strlen(name);
+
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+
+        header = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (header[i].key.len == len
+                && ngx_strncmp(header[i].lowcase_key, name, len) == 0)
+            {
+                *value = header[i].value;
+                return;
+            }
+        }
+    }
 }
 
 

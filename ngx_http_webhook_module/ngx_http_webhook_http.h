@@ -37,7 +37,9 @@ typedef enum {
     NGX_HTTP_WEBHOOK_UNSUPPORTED_MEDIA_TYPE,
     NGX_HTTP_WEBHOOK_INVALID,
     NGX_HTTP_WEBHOOK_WEBHOOK_LIMIT,
+    NGX_HTTP_WEBHOOK_KEY_REUSED,
     NGX_HTTP_WEBHOOK_STORE_DOWN,
+    NGX_HTTP_WEBHOOK_STORE_BUSY,
     NGX_HTTP_WEBHOOK_INTERNAL
 } ngx_http_webhook_problem_e;
 
@@ -58,6 +60,8 @@ typedef struct {
  */
 ngx_int_t ngx_http_webhook_send(ngx_http_request_t *r, ngx_uint_t status,
     ngx_str_t *text);
+ngx_int_t ngx_http_webhook_send_typed(ngx_http_request_t *r,
+    ngx_uint_t status, const char *type, ngx_str_t *text);
 ngx_int_t ngx_http_webhook_send_json(ngx_http_request_t *r, ngx_uint_t status,
     ngx_http_webhook_json_writer_t *w);
 ngx_int_t ngx_http_webhook_problem(ngx_http_request_t *r,
@@ -70,12 +74,21 @@ ngx_int_t ngx_http_webhook_invalid(ngx_http_request_t *r, ngx_array_t *errors);
 ngx_uint_t ngx_http_webhook_error_add(ngx_array_t *errors, ngx_str_t *member,
     const char *code, const char *detail);
 
-/* The problem of text that is no JSON. */
-ngx_int_t ngx_http_webhook_json_problem(ngx_http_request_t *r,
-    ngx_http_webhook_json_error_e error, size_t offset);
+/* The status and the code of a problem, for an answer of many parts. */
+ngx_uint_t ngx_http_webhook_problem_status(ngx_http_webhook_problem_e problem);
+const char *ngx_http_webhook_problem_code(ngx_http_webhook_problem_e problem);
 
-/* The problem of an operation that the store did not carry out. */
-ngx_int_t ngx_http_webhook_store_problem(ngx_http_request_t *r,
+/*
+ * What went wrong, in a problem's terms: with text that is no JSON, and with
+ * an operation that the store did not carry out.  The detail may be NULL.
+ */
+ngx_http_webhook_problem_e ngx_http_webhook_json_problem(ngx_pool_t *pool,
+    ngx_http_webhook_json_error_e error, size_t offset, const char **detail);
+ngx_http_webhook_problem_e ngx_http_webhook_store_problem(
+    ngx_http_webhook_op_t *op, const char **detail);
+
+/* Sends the latter. */
+ngx_int_t ngx_http_webhook_store_failed(ngx_http_request_t *r,
     ngx_http_webhook_op_t *op);
 
 /*
@@ -93,6 +106,10 @@ ngx_int_t ngx_http_webhook_body_read(ngx_http_request_t *r, size_t limit,
 /* A problem, before the body is read. */
 ngx_int_t ngx_http_webhook_refuse(ngx_http_request_t *r,
     ngx_http_webhook_problem_e problem, const char *detail);
+
+/* A header of the request, by its name in lower case; null without it. */
+void ngx_http_webhook_request_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value);
 
 /* Returns 1 where the request says that its body is of a type. */
 ngx_uint_t ngx_http_webhook_body_is(ngx_http_request_t *r, const char *type);

@@ -15,7 +15,8 @@
  *     post -> waiting -> batch (thread: write) -> done -> handlers
  *
  * What reads goes to other threads, a session for each: a slow list never
- * delays a commit.
+ * delays a commit.  So do checkpoints, after the batches that ask for one: the
+ * writing thread goes on meanwhile.
  *
  * A session is opened by the first operation that needs one, in its thread,
  * the writer's first; while that fails, operations end as unavailable, and it
@@ -35,13 +36,20 @@
 
 /* A session and its thread's task: "busy" while the thread has them. */
 
+typedef enum {
+    NGX_HTTP_WEBHOOK_WRITES = 0,
+    NGX_HTTP_WEBHOOK_READS,
+    NGX_HTTP_WEBHOOK_SETTLES
+} ngx_http_webhook_store_agent_e;
+
+
 typedef struct {
     ngx_http_webhook_store_t           *store;
     ngx_thread_task_t                  *task;
     void                               *session;
     ngx_msec_t                          tried;
     ngx_http_webhook_batch_t            batch;      /* the writer's */
-    unsigned                            writes:1;
+    ngx_http_webhook_store_agent_e      kind;
     unsigned                            busy:1;
 } ngx_http_webhook_store_agent_t;
 
@@ -56,9 +64,11 @@ struct ngx_http_webhook_store_s {
     ngx_queue_t                         writes;     /* waiting */
     ngx_queue_t                         reads;
     ngx_uint_t                          waiting;
+    ngx_uint_t                          corked;
 
     ngx_http_webhook_store_agent_t      writer;
     ngx_http_webhook_store_agent_t      readers[NGX_HTTP_WEBHOOK_STORE_READERS];
+    ngx_http_webhook_store_agent_t      settler;
 
     ngx_http_webhook_store_targets_pt   targets_handler;
     void                               *targets_data;
@@ -73,8 +83,8 @@ struct ngx_http_webhook_store_s {
 
 
 static ngx_int_t ngx_http_webhook_store_agent(ngx_http_webhook_store_t *store,
-    ngx_http_webhook_store_agent_t *agent, ngx_uint_t writes,
-    ngx_pool_t *pool);
+    ngx_http_webhook_store_agent_t *agent,
+    ngx_http_webhook_store_agent_e kind, ngx_pool_t *pool);
 static void ngx_http_webhook_store_start(ngx_http_webhook_store_t *store);
 static void ngx_http_webhook_store_run(ngx_http_webhook_store_agent_t *agent,
     ngx_thread_pool_t *pool);
@@ -107,6 +117,7 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->conf.sync = wmcf->store_sync;
     store->conf.encryption_key = wmcf->keys->encryption;
     store->conf.log = cycle->log;
+    store->conf.window = wmcf->idempotency_window;
     store->conf.max_held = 4 * wmcf->concurrency;
     store->conf.max_lane = ngx_max(wmcf->concurrency / 2, 1);
     store->conf.max_bytes = NGX_HTTP_WEBHOOK_STORE_BYTES;
@@ -119,15 +130,19 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->hold.log = cycle->log;
     store->dummy.fd = (ngx_socket_t) -1;
 
-    if (ngx_http_webhook_store_agent(store, &store->writer, 1, cycle->pool)
-        != NGX_OK)
+    if (ngx_http_webhook_store_agent(store, &store->writer,
+                                     NGX_HTTP_WEBHOOK_WRITES, cycle->pool)
+            != NGX_OK
+        || ngx_http_webhook_store_agent(store, &store->settler,
+                                        NGX_HTTP_WEBHOOK_SETTLES, cycle->pool)
+            != NGX_OK)
     {
         return NULL;
     }
 
     for (i = 0; i < NGX_HTTP_WEBHOOK_STORE_READERS; i++) {
-        if (ngx_http_webhook_store_agent(store, &store->readers[i], 0,
-                                         cycle->pool)
+        if (ngx_http_webhook_store_agent(store, &store->readers[i],
+                                         NGX_HTTP_WEBHOOK_READS, cycle->pool)
             != NGX_OK)
         {
             return NULL;
@@ -140,11 +155,11 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
 
 static ngx_int_t
 ngx_http_webhook_store_agent(ngx_http_webhook_store_t *store,
-    ngx_http_webhook_store_agent_t *agent, ngx_uint_t writes,
-    ngx_pool_t *pool)
+    ngx_http_webhook_store_agent_t *agent,
+    ngx_http_webhook_store_agent_e kind, ngx_pool_t *pool)
 {
     agent->store = store;
-    agent->writes = writes;
+    agent->kind = kind;
 
     ngx_queue_init(&agent->batch.ops);
     ngx_queue_init(&agent->batch.targets);
@@ -189,6 +204,23 @@ ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
     store->waiting++;
     ngx_http_webhook_store_hold(store);
 
+    if (!store->corked) {
+        ngx_http_webhook_store_start(store);
+    }
+}
+
+
+void
+ngx_http_webhook_store_cork(ngx_http_webhook_store_t *store)
+{
+    store->corked = 1;
+}
+
+
+void
+ngx_http_webhook_store_uncork(ngx_http_webhook_store_t *store)
+{
+    store->corked = 0;
     ngx_http_webhook_store_start(store);
 }
 
@@ -275,15 +307,22 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
         }
 
         agent->tried = now;
-        agent->session = store->engine->open(&store->conf, agent->writes, log);
+        agent->session = store->engine->open(&store->conf,
+                                     agent->kind == NGX_HTTP_WEBHOOK_WRITES,
+                                     log);
 
         if (agent->session == NULL) {
             return;
         }
     }
 
-    if (agent->writes) {
+    if (agent->kind == NGX_HTTP_WEBHOOK_WRITES) {
         store->engine->write(agent->session, &agent->batch, log);
+        return;
+    }
+
+    if (agent->kind == NGX_HTTP_WEBHOOK_SETTLES) {
+        store->engine->settle(agent->session, log);
         return;
     }
 
@@ -304,13 +343,19 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
     agent = ev->data;
     store = agent->store;
 
+    agent->busy = 0;
+
+    if (agent->kind == NGX_HTTP_WEBHOOK_SETTLES) {
+        return;
+    }
+
     ngx_queue_init(&ops);
     ngx_queue_init(&targets);
 
     ngx_queue_add(&ops, &agent->batch.ops);
     ngx_queue_init(&agent->batch.ops);
 
-    if (agent->writes) {
+    if (agent->kind == NGX_HTTP_WEBHOOK_WRITES) {
         ngx_queue_add(&targets, &agent->batch.targets);
         ngx_queue_init(&agent->batch.targets);
 
@@ -319,17 +364,19 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
             store->generation = agent->batch.generation;
             store->shared = agent->batch.shared;
 
+            if (agent->batch.backlog && !store->settler.busy) {
+                ngx_http_webhook_store_run(&store->settler, store->read_pool);
+            }
+
         } else {
             ngx_queue_add(&ops, &store->reads);
             ngx_queue_init(&store->reads);
         }
     }
 
-    agent->busy = 0;
-
     ngx_http_webhook_store_start(store);
 
-    if (agent->writes && store->targets_handler) {
+    if (agent->kind == NGX_HTTP_WEBHOOK_WRITES) {
         store->targets_handler(store->targets_data, &targets,
                                store->generation);
     }
@@ -480,5 +527,9 @@ ngx_http_webhook_store_destroy(ngx_http_webhook_store_t *store)
         if (store->readers[i].session) {
             store->engine->close(store->readers[i].session);
         }
+    }
+
+    if (store->settler.session) {
+        store->engine->close(store->settler.session);
     }
 }

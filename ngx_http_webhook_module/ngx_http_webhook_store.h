@@ -59,7 +59,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_STORE_NO_ACCESS,
     NGX_HTTP_WEBHOOK_STORE_NOT_FOUND,
     NGX_HTTP_WEBHOOK_STORE_UID_TAKEN,
-    NGX_HTTP_WEBHOOK_STORE_LIMIT
+    NGX_HTTP_WEBHOOK_STORE_LIMIT,
+    NGX_HTTP_WEBHOOK_STORE_KEY_REUSED          /* for another event */
 } ngx_http_webhook_store_status_e;
 
 
@@ -112,12 +113,14 @@ typedef struct {
 /*
  * INGEST: a message for each webhook that wants it.  TEST: a message for one
  * webhook, "webhook_id", of the company "company".  Both give the webhook
- * events that the worker is to deliver from memory.
+ * events that the worker is to deliver from memory.  With a key, an event that
+ * came with it before gives what it gave then, and nothing is stored.
  */
 
 typedef struct {
     ngx_http_webhook_op_t            op;
     ngx_str_t                        company;     /* id or uid */
+    ngx_str_t                        key;         /* or null */
     ngx_http_webhook_id_t            webhook_id;
     ngx_http_webhook_message_t       message;     /* event, payload; id out */
     ngx_uint_t                       count;       /* out: webhook events */
@@ -305,6 +308,9 @@ typedef struct {
     int64_t                          generation;  /* out: of the snapshot */
     ngx_atomic_t                    *shared;      /* out: the generation that
                                                      all workers see */
+    ngx_uint_t                       backlog;     /* out: 1 where what was
+                                                     committed should be put
+                                                     in its place */
 } ngx_http_webhook_batch_t;
 
 
@@ -319,6 +325,7 @@ typedef struct {
     ngx_str_t                        path;
     ngx_uint_t                       sync;
     u_char                          *encryption_key;
+    ngx_msec_t                       window;      /* of idempotency keys */
     ngx_uint_t                       max_held;    /* webhook events */
     ngx_uint_t                       max_lane;    /* of one webhook */
     size_t                           max_bytes;   /* of payloads */
@@ -337,6 +344,8 @@ typedef struct {
  * write   carries out a batch: sets the status of each operation; those that
  *         are not UNAVAILABLE are durable when it returns
  * read    carries out an operation that reads
+ * settle  puts what was committed in its place (a checkpoint); a session for
+ *         reading
  * close   ends a session
  */
 
@@ -348,6 +357,7 @@ typedef struct {
                     ngx_log_t *log);
     void        (*read)(void *session, ngx_http_webhook_op_t *op,
                     ngx_log_t *log);
+    void        (*settle)(void *session, ngx_log_t *log);
     void        (*close)(void *session);
 } ngx_http_webhook_engine_t;
 
@@ -398,6 +408,13 @@ void ngx_http_webhook_store_listen(ngx_http_webhook_store_t *store,
  */
 void ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
     ngx_http_webhook_op_t *op);
+
+/*
+ * Between the two, what is posted waits, to be carried out in one transaction
+ * as far as a batch reaches.
+ */
+void ngx_http_webhook_store_cork(ngx_http_webhook_store_t *store);
+void ngx_http_webhook_store_uncork(ngx_http_webhook_store_t *store);
 
 /*
  * Returns 1 where a worker has changed the configuration and this one does

@@ -42,8 +42,8 @@ typedef struct {
     struct curl_slist              *headers;
     struct curl_slist              *resolve;
     ngx_http_webhook_delivery_t    *delivery;
-    ngx_buf_t                       head;
-    ngx_buf_t                       body;
+    ngx_buf_t                       head;       /* what has come of it, */
+    ngx_buf_t                       body;       /* in the transfer's memory */
     ngx_uint_t                      status;     /* of the head being read */
     char                            error[CURL_ERROR_SIZE];
     const char                     *refused;
@@ -80,6 +80,7 @@ static void ngx_http_webhook_curl_action(
     ngx_http_webhook_transport_t *transport, curl_socket_t fd, int mask);
 static ngx_http_webhook_transfer_t *ngx_http_webhook_curl_transfer(
     ngx_http_webhook_transport_t *transport);
+static void ngx_http_webhook_curl_free(ngx_http_webhook_transfer_t *t);
 static ngx_int_t ngx_http_webhook_curl_options(
     ngx_http_webhook_transfer_t *t);
 static ngx_int_t ngx_http_webhook_curl_headers(ngx_http_webhook_transfer_t *t,
@@ -184,8 +185,7 @@ ngx_http_webhook_transport_destroy(ngx_http_webhook_transport_t *transport)
         ngx_queue_remove(q);
         t = ngx_queue_data(q, ngx_http_webhook_transfer_t, queue);
 
-        curl_easy_cleanup(t->easy);
-        ngx_free(t);
+        ngx_http_webhook_curl_free(t);
     }
 
     (void) curl_multi_cleanup(transport->multi);
@@ -561,15 +561,36 @@ ngx_http_webhook_curl_transfer(ngx_http_webhook_transport_t *transport)
     }
 
     t->transport = transport;
-    t->easy = curl_easy_init();
 
-    if (t->easy == NULL || ngx_http_webhook_curl_options(t) != NGX_OK) {
-        curl_easy_cleanup(t->easy);
+    t->head.pos = ngx_alloc(NGX_HTTP_WEBHOOK_RESPONSE_HEAD
+                            + NGX_HTTP_WEBHOOK_RESPONSE_BODY,
+                            transport->cycle->log);
+    if (t->head.pos == NULL) {
         ngx_free(t);
         return NULL;
     }
 
+    t->head.end = t->head.pos + NGX_HTTP_WEBHOOK_RESPONSE_HEAD;
+    t->body.pos = t->head.end;
+    t->body.end = t->body.pos + NGX_HTTP_WEBHOOK_RESPONSE_BODY;
+
+    t->easy = curl_easy_init();
+
+    if (t->easy == NULL || ngx_http_webhook_curl_options(t) != NGX_OK) {
+        ngx_http_webhook_curl_free(t);
+        return NULL;
+    }
+
     return t;
+}
+
+
+static void
+ngx_http_webhook_curl_free(ngx_http_webhook_transfer_t *t)
+{
+    curl_easy_cleanup(t->easy);
+    ngx_free(t->head.pos);
+    ngx_free(t);
 }
 
 
@@ -658,25 +679,15 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
     ngx_queue_insert_tail(&transport->busy, &t->queue);
     transport->nbusy++;
 
-    t->head.start = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_RESPONSE_HEAD);
-    t->body.start = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_RESPONSE_BODY);
-
-    if (t->head.start == NULL
-        || t->body.start == NULL
-        || ngx_http_webhook_curl_headers(t, d) != NGX_OK
+    if (ngx_http_webhook_curl_headers(t, d) != NGX_OK
         || ngx_http_webhook_curl_addresses(t, d) != NGX_OK)
     {
         ngx_http_webhook_curl_clear(t);
         return NGX_ERROR;
     }
 
-    t->head.pos = t->head.start;
-    t->head.last = t->head.start;
-    t->head.end = t->head.start + NGX_HTTP_WEBHOOK_RESPONSE_HEAD;
-
-    t->body.pos = t->body.start;
-    t->body.last = t->body.start;
-    t->body.end = t->body.start + NGX_HTTP_WEBHOOK_RESPONSE_BODY;
+    t->head.last = t->head.pos;
+    t->body.last = t->body.pos;
 
     /* the time that the look-up took is a part of the whole */
 
@@ -919,6 +930,21 @@ ngx_http_webhook_curl_code(ngx_http_webhook_transfer_t *t, CURLcode rc)
 }
 
 
+/* A text of the log, which goes without it where there is no memory. */
+
+static void
+ngx_http_webhook_curl_copy(ngx_pool_t *pool, ngx_str_t *dst, const char *src,
+    size_t len)
+{
+    dst->data = ngx_pnalloc(pool, len + 1);
+
+    if (dst->data) {
+        ngx_memcpy(dst->data, src, len);
+        dst->len = len;
+    }
+}
+
+
 static void
 ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
     ngx_http_webhook_attempt_t *a, CURLcode rc)
@@ -942,17 +968,13 @@ ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
     a->duration = a->name_lookup + total;
 
     if (peer && *peer) {
-        a->peer.len = ngx_strlen(peer);
-        a->peer.data = ngx_pnalloc(pool, a->peer.len);
-        if (a->peer.data) {
-            ngx_memcpy(a->peer.data, peer, a->peer.len);
-        }
+        ngx_http_webhook_curl_copy(pool, &a->peer, peer, ngx_strlen(peer));
     }
 
-    a->response_head.data = t->head.pos;
-    a->response_head.len = t->head.last - t->head.pos;
-    a->response_body.data = t->body.pos;
-    a->response_body.len = t->body.last - t->body.pos;
+    ngx_http_webhook_curl_copy(pool, &a->response_head, (char *) t->head.pos,
+                               t->head.last - t->head.pos);
+    ngx_http_webhook_curl_copy(pool, &a->response_body, (char *) t->body.pos,
+                               t->body.last - t->body.pos);
     a->truncated = t->cut;
 
     detail = t->error[0] ? t->error : curl_easy_strerror(rc);
@@ -980,13 +1002,7 @@ ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
     }
 
     if (detail) {
-        a->detail.len = ngx_strlen(detail);
-        a->detail.data = ngx_pnalloc(pool, a->detail.len + 1);
-        if (a->detail.data == NULL) {
-            a->detail.len = 0;
-            return;
-        }
-
-        ngx_memcpy(a->detail.data, detail, a->detail.len);
+        ngx_http_webhook_curl_copy(pool, &a->detail, detail,
+                                   ngx_strlen(detail));
     }
 }

@@ -291,7 +291,37 @@ it must be "on" or "off"
 
 
 
-=== TEST 28: everything at once, well
+=== TEST 28: an idempotency window of nothing
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_idempotency_window 0;
+--- must_die
+--- error_log
+must be between 1s and 30d
+
+
+
+=== TEST 29: a batch limit that is too small
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_batch_limit 1;
+--- must_die
+--- error_log
+must be between 1k and 256m
+
+
+
+=== TEST 30: a queue of nothing
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_ingest_queue 0;
+--- must_die
+--- error_log
+value must be between 1 and 1000000
+
+
+
+=== TEST 31: everything at once, well
 --- http_config
 webhook_store webhook_temp/store.db sync=normal;
 webhook_retry_delays 50ms 1s 2m 3h;
@@ -299,6 +329,9 @@ webhook_timeout 10s;
 webhook_connect_timeout 500ms;
 webhook_concurrency 64;
 webhook_standard_headers off;
+webhook_idempotency_window 1h;
+webhook_ingest_queue 100;
+webhook_batch_limit 1m;
 webhook_allow_http on;
 webhook_allow_address 127.0.0.0/8 ::1 10.1.2.3;
 webhook_resolve example.com:443:127.0.0.1 example.com:443:[::1];

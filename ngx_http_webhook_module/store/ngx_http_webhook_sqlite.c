@@ -25,6 +25,8 @@
 
 #define NGX_HTTP_WEBHOOK_SQLITE_APP_ID  0x77686b31     /* "whk1" */
 #define NGX_HTTP_WEBHOOK_SQLITE_BUSY    5000           /* ms */
+#define NGX_HTTP_WEBHOOK_SQLITE_READ_BUSY  200         /* readers and
+                                                          checkpoints */
 
 
 static void *ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
@@ -33,6 +35,8 @@ static ngx_int_t ngx_http_webhook_sqlite_open_db(ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_open_writer(
     ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_migrate(ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_backup(ngx_http_webhook_sqlite_t *s,
+    int64_t version);
 static ngx_int_t ngx_http_webhook_sqlite_adopt(ngx_http_webhook_sqlite_t *s);
 static void ngx_http_webhook_sqlite_write(void *session,
     ngx_http_webhook_batch_t *batch, ngx_log_t *log);
@@ -45,6 +49,9 @@ static ngx_int_t ngx_http_webhook_sqlite_commit(ngx_http_webhook_sqlite_t *s);
 static void ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s);
 static void ngx_http_webhook_sqlite_read(void *session,
     ngx_http_webhook_op_t *op, ngx_log_t *log);
+static int ngx_http_webhook_sqlite_logged(void *data, sqlite3 *db,
+    const char *name, int pages);
+static void ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log);
 static void ngx_http_webhook_sqlite_close(void *session);
 static ngx_int_t ngx_http_webhook_sqlite_refresh(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
@@ -61,6 +68,7 @@ ngx_http_webhook_engine_t  ngx_http_webhook_sqlite = {
     ngx_http_webhook_sqlite_open,
     ngx_http_webhook_sqlite_write,
     ngx_http_webhook_sqlite_read,
+    ngx_http_webhook_sqlite_settle,
     ngx_http_webhook_sqlite_close
 };
 
@@ -160,7 +168,9 @@ ngx_http_webhook_sqlite_open_db(ngx_http_webhook_sqlite_t *s)
     }
 
     (void) sqlite3_extended_result_codes(s->db, 1);
-    (void) sqlite3_busy_timeout(s->db, NGX_HTTP_WEBHOOK_SQLITE_BUSY);
+    (void) sqlite3_busy_timeout(s->db, s->writes
+                                       ? NGX_HTTP_WEBHOOK_SQLITE_BUSY
+                                       : NGX_HTTP_WEBHOOK_SQLITE_READ_BUSY);
     (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
     (void) sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
@@ -190,6 +200,8 @@ ngx_http_webhook_sqlite_open_writer(ngx_http_webhook_sqlite_t *s)
     if (ngx_http_webhook_sqlite_turn_take(&s->lock) != NGX_OK) {
         return NGX_ERROR;
     }
+
+    (void) sqlite3_wal_hook(s->db, ngx_http_webhook_sqlite_logged, s);
 
     rc = ngx_http_webhook_sqlite_script(s, "PRAGMA journal_mode = WAL;");
 
@@ -263,6 +275,12 @@ ngx_http_webhook_sqlite_migrate(ngx_http_webhook_sqlite_t *s)
         return NGX_ERROR;
     }
 
+    if (version > 0 && version < (int64_t) n
+        && ngx_http_webhook_sqlite_backup(s, version) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     for (i = (ngx_uint_t) version; i < n; i++) {
 
         char  end[128];
@@ -291,6 +309,53 @@ ngx_http_webhook_sqlite_migrate(ngx_http_webhook_sqlite_t *s)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * A copy of the store as it is before its schema changes, beside it, named
+ * after the schema.  One that is there is of an upgrade that did not succeed.
+ */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_backup(ngx_http_webhook_sqlite_t *s, int64_t version)
+{
+    int               rc;
+    char             *name, *sql;
+    ngx_int_t         ok;
+    ngx_file_info_t   fi;
+
+    name = sqlite3_mprintf("%.*s.schema-%lld", (int) s->conf->path.len,
+                           s->conf->path.data, (long long) version);
+    sql = sqlite3_mprintf("VACUUM INTO %Q", name);
+
+    ok = NGX_ERROR;
+
+    if (name == NULL || sql == NULL) {
+        ngx_log_error(NGX_LOG_CRIT, s->log, 0, "sqlite3_mprintf() failed");
+
+    } else if (ngx_file_info(name, &fi) != NGX_FILE_ERROR) {
+        ok = NGX_OK;
+
+    } else {
+        ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
+                      "webhook store \"%V\": backup to \"%s\"",
+                      &s->conf->path, name);
+
+        rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+
+        if (rc == SQLITE_OK) {
+            ok = (chmod(name, 0600) == 0) ? NGX_OK : NGX_ERROR;
+
+        } else {
+            ngx_http_webhook_sqlite_failed(s, rc, sql);
+        }
+    }
+
+    sqlite3_free(sql);
+    sqlite3_free(name);
+
+    return ok;
 }
 
 
@@ -373,6 +438,7 @@ ngx_http_webhook_sqlite_write(void *session, ngx_http_webhook_batch_t *batch,
 
     batch->generation = s->snapshot;
     batch->shared = s->lock.shared;
+    batch->backlog = (s->pages >= NGX_HTTP_WEBHOOK_SQLITE_SETTLE);
 }
 
 
@@ -602,6 +668,67 @@ ngx_http_webhook_sqlite_read(void *session, ngx_http_webhook_op_t *op,
     }
 
     ngx_http_webhook_sqlite_rollback(s);
+}
+
+
+/* After each commit: how long the write-ahead log is. */
+
+static int
+ngx_http_webhook_sqlite_logged(void *data, sqlite3 *db, const char *name,
+    int pages)
+{
+    ngx_http_webhook_sqlite_t *s = data;
+
+    s->pages = pages;
+
+    return SQLITE_OK;
+}
+
+
+/*
+ * A checkpoint beside the writers.  It does as much as readers let it; under
+ * load the log's end is never reached, and the log grows.  Where it has grown
+ * too long, the writers' turn is taken, and the log begun anew.
+ */
+
+static void
+ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log)
+{
+    ngx_http_webhook_sqlite_t *s = session;
+
+    int  rc, pages, done;
+
+    s->log = log;
+    s->lock.log = log;
+
+    rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
+                                   &pages, &done);
+
+    if (rc == SQLITE_OK && pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART) {
+
+        if (s->lock.fd == NGX_INVALID_FILE
+            && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path,
+                                                   log)
+               != NGX_OK)
+        {
+            return;
+        }
+
+        if (ngx_http_webhook_sqlite_turn_take(&s->lock) != NGX_OK) {
+            return;
+        }
+
+        rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_RESTART,
+                                       &pages, &done);
+
+        ngx_http_webhook_sqlite_turn_free(&s->lock);
+    }
+
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY
+        && (rc & 0xff) != SQLITE_LOCKED)
+    {
+        ngx_http_webhook_sqlite_failed(s, rc, "sqlite3_wal_checkpoint_v2");
+    }
 }
 
 

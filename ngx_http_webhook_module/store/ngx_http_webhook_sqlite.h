@@ -21,8 +21,13 @@
 
 
 #define NGX_HTTP_WEBHOOK_SQLITE_CANCELS    500   /* rows a claim */
+#define NGX_HTTP_WEBHOOK_SQLITE_PURGES     500   /* keys a look */
 #define NGX_HTTP_WEBHOOK_SQLITE_LOOKS      64    /* webhooks a claim */
 #define NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER   500   /* ms */
+#define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     1000  /* pages of the log before a
+                                                    checkpoint */
+#define NGX_HTTP_WEBHOOK_SQLITE_RESTART    16384 /* before one that makes
+                                                    writers wait */
 
 
 /*
@@ -78,6 +83,7 @@ typedef struct {
     sqlite3_int64                    changes;    /* rows changed before it */
     int64_t                          now;        /* ms, of the transaction */
     int64_t                          looked;     /* for dead owners, ms */
+    int                              pages;      /* of the write-ahead log */
     unsigned                         fatal:1;    /* the whole batch failed */
 } ngx_http_webhook_sqlite_t;
 
@@ -123,6 +129,10 @@ int64_t ngx_http_webhook_sqlite_now(void);
 ngx_int_t ngx_http_webhook_sqlite_lock_open(
     ngx_http_webhook_sqlite_lock_t *lock, ngx_str_t *path, ngx_log_t *log);
 void ngx_http_webhook_sqlite_lock_close(ngx_http_webhook_sqlite_lock_t *lock);
+
+/* Opens the file for turns alone, with no owner's number. */
+ngx_int_t ngx_http_webhook_sqlite_lock_attach(
+    ngx_http_webhook_sqlite_lock_t *lock, ngx_str_t *path, ngx_log_t *log);
 
 /* Waits for this writer's turn, in the order of arrival. */
 ngx_int_t ngx_http_webhook_sqlite_turn_take(

@@ -46,6 +46,8 @@ static ngx_int_t ngx_http_webhook_sqlite_requeue(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id);
 static ngx_int_t ngx_http_webhook_sqlite_look_owners(
     ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_purge_keys(
+    ngx_http_webhook_sqlite_t *s);
 
 
 ngx_int_t
@@ -64,7 +66,9 @@ ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
     if (s->now - s->looked >= NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER
         || s->now < s->looked)
     {
-        if (ngx_http_webhook_sqlite_look_owners(s) != NGX_OK) {
+        if (ngx_http_webhook_sqlite_look_owners(s) != NGX_OK
+            || ngx_http_webhook_sqlite_purge_keys(s) != NGX_OK)
+        {
             return NGX_ERROR;
         }
 
@@ -397,6 +401,23 @@ ngx_http_webhook_sqlite_look_owners(ngx_http_webhook_sqlite_t *s)
                       "webhook events of dead worker %ui are taken over",
                       owner);
     }
+}
+
+
+/* Forgets idempotency keys whose window is over, some at a time. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_purge_keys(ngx_http_webhook_sqlite_t *s)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_KEY_PURGE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1,
+                              (s->now - (int64_t) s->conf->window) << 20);
+    ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_SQLITE_PURGES);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
 }
 
 

@@ -12,8 +12,13 @@
 
 #include "ngx_http_webhook_sqlite.h"
 #include "ngx_http_webhook_name.h"
+#include "ngx_http_webhook_sign.h"
 
 
+static ngx_int_t ngx_http_webhook_sqlite_key_find(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_ingest_op_t *in);
+static ngx_int_t ngx_http_webhook_sqlite_key_insert(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_ingest_op_t *in);
 static ngx_int_t ngx_http_webhook_sqlite_message(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_ingest_op_t *in);
 static ngx_int_t ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
@@ -31,6 +36,7 @@ ngx_http_webhook_sqlite_ingest(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_ingest_op_t *in = (ngx_http_webhook_ingest_op_t *) op;
 
+    ngx_int_t                            rc;
     ngx_uint_t                           i, j;
     ngx_http_webhook_target_t          **targets, *target;
     ngx_http_webhook_sqlite_company_t   *company;
@@ -50,6 +56,14 @@ ngx_http_webhook_sqlite_ingest(ngx_http_webhook_sqlite_t *s,
     }
 
     in->message.company_id = company->id;
+
+    if (in->key.data) {
+        rc = ngx_http_webhook_sqlite_key_find(s, in);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
 
     if (op->type == NGX_HTTP_WEBHOOK_OP_TEST) {
 
@@ -99,7 +113,105 @@ ngx_http_webhook_sqlite_ingest(ngx_http_webhook_sqlite_t *s,
         }
     }
 
-    return NGX_OK;
+    return in->key.data ? ngx_http_webhook_sqlite_key_insert(s, in) : NGX_OK;
+}
+
+
+/* What is the same where two events are. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_key_digest(ngx_http_webhook_ingest_op_t *in,
+    u_char *digest)
+{
+    u_char     *p;
+    ngx_str_t   text;
+
+    text.len = in->message.event.len + 1 + in->message.payload.len;
+    text.data = ngx_pnalloc(in->op.pool, text.len);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(text.data, in->message.event.data, in->message.event.len);
+    *p++ = '\0';
+    ngx_memcpy(p, in->message.payload.data, in->message.payload.len);
+
+    return ngx_http_webhook_digest(&text, digest);
+}
+
+
+/* NGX_DECLINED where the key is new, or its window is over. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_key_find(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_ingest_op_t *in)
+{
+    u_char                  digest[NGX_HTTP_WEBHOOK_KEY_LEN];
+    ngx_int_t               rc;
+    sqlite3_stmt           *stmt;
+    ngx_http_webhook_id_t   id;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_KEY_FIND);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, in->message.company_id);
+    ngx_http_webhook_sqlite_text(stmt, 2, &in->key);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DONE) ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    id = sqlite3_column_int64(stmt, 0);
+
+    if (ngx_http_webhook_id_msec(id) + (int64_t) s->conf->window < s->now) {
+        rc = NGX_DECLINED;
+
+    } else if (ngx_http_webhook_sqlite_key_digest(in, digest) != NGX_OK) {
+        rc = NGX_ERROR;
+
+    } else if (sqlite3_column_bytes(stmt, 2) != sizeof(digest)
+               || ngx_memcmp(sqlite3_column_blob(stmt, 2), digest,
+                             sizeof(digest))
+                  != 0)
+    {
+        in->op.status = NGX_HTTP_WEBHOOK_STORE_KEY_REUSED;
+
+    } else {
+        in->message.id = id;
+        in->count = (ngx_uint_t) sqlite3_column_int64(stmt, 1);
+    }
+
+    (void) sqlite3_reset(stmt);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_key_insert(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_ingest_op_t *in)
+{
+    u_char         digest[NGX_HTTP_WEBHOOK_KEY_LEN];
+    ngx_str_t      text;
+    sqlite3_stmt  *stmt;
+
+    if (ngx_http_webhook_sqlite_key_digest(in, digest) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    text.data = digest;
+    text.len = sizeof(digest);
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_KEY_INSERT);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, in->message.company_id);
+    ngx_http_webhook_sqlite_text(stmt, 2, &in->key);
+    ngx_http_webhook_sqlite_int(stmt, 3, in->message.id);
+    ngx_http_webhook_sqlite_int(stmt, 4, in->count);
+    ngx_http_webhook_sqlite_blob(stmt, 5, &text);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
 }
 
 

@@ -67,13 +67,10 @@ ngx_http_webhook_sqlite_byte(ngx_http_webhook_sqlite_lock_t *lock, off_t byte,
 
 
 ngx_int_t
-ngx_http_webhook_sqlite_lock_open(ngx_http_webhook_sqlite_lock_t *lock,
+ngx_http_webhook_sqlite_lock_attach(ngx_http_webhook_sqlite_lock_t *lock,
     ngx_str_t *path, ngx_log_t *log)
 {
-    void       *map;
-    u_char     *name;
-    ngx_int_t   rc;
-    ngx_uint_t  owner;
+    u_char  *name;
 
     lock->log = log;
     lock->shared = NULL;
@@ -92,11 +89,25 @@ ngx_http_webhook_sqlite_lock_open(ngx_http_webhook_sqlite_lock_t *lock,
     if (lock->fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
                       "open() \"%s\" failed", name);
-        ngx_free(name);
-        return NGX_ERROR;
     }
 
     ngx_free(name);
+
+    return (lock->fd == NGX_INVALID_FILE) ? NGX_ERROR : NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_lock_open(ngx_http_webhook_sqlite_lock_t *lock,
+    ngx_str_t *path, ngx_log_t *log)
+{
+    void       *map;
+    ngx_int_t   rc;
+    ngx_uint_t  owner;
+
+    if (ngx_http_webhook_sqlite_lock_attach(lock, path, log) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     if (ftruncate(lock->fd, NGX_HTTP_WEBHOOK_LOCK_SIZE) == -1) {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
