@@ -94,6 +94,8 @@ typedef struct {
     ngx_uint_t                      concurrency;
     ngx_uint_t                      ingest_queue;
     ngx_msec_t                      idempotency_window;
+    ngx_msec_t                      keep_payloads;    /* 0: for ever */
+    ngx_msec_t                      keep_logs;
     ngx_flag_t                      allow_http;
     ngx_flag_t                      standard_headers;
     ngx_array_t                    *allow_addresses;  /* of ngx_cidr_t */

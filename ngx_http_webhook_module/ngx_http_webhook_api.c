@@ -37,6 +37,9 @@ static ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
     { NGX_HTTP_PATCH, "companies/*",
       ngx_http_webhook_api_company_update, 1 },
 
+    { NGX_HTTP_DELETE, "companies/*",
+      ngx_http_webhook_api_company_delete, 0 },
+
     { NGX_HTTP_POST, "companies/*/webhooks",
       ngx_http_webhook_api_webhook_create, 1 },
 
@@ -60,6 +63,9 @@ static ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
 
     { NGX_HTTP_POST, "companies/*/webhooks/*/test",
       ngx_http_webhook_api_webhook_test, 0 },
+
+    { NGX_HTTP_DELETE, "companies/*/messages/*",
+      ngx_http_webhook_api_message_delete, 0 },
 
     { NGX_HTTP_GET, "companies/*/webhook-events",
       ngx_http_webhook_api_event_list, 0 },
@@ -465,6 +471,23 @@ ngx_http_webhook_api_done(ngx_http_webhook_op_t *op,
     }
 
     ngx_destroy_pool(op->pool);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_api_render_empty(ngx_http_request_t *r,
+    ngx_http_webhook_op_t *op)
+{
+    ngx_str_t  none = ngx_null_string;
+
+    return ngx_http_webhook_send(r, NGX_HTTP_NO_CONTENT, &none);
+}
+
+
+void
+ngx_http_webhook_api_done_empty(ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_api_done(op, ngx_http_webhook_api_render_empty);
 }
 
 

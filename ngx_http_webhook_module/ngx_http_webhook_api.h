@@ -97,6 +97,9 @@ typedef ngx_int_t (*ngx_http_webhook_api_render_pt)(ngx_http_request_t *r,
 void ngx_http_webhook_api_done(ngx_http_webhook_op_t *op,
     ngx_http_webhook_api_render_pt render);
 
+/* An operation's handler whose answer is 204. */
+void ngx_http_webhook_api_done_empty(ngx_http_webhook_op_t *op);
+
 /*
  * A page: its parameters (NGX_DECLINED where all is well, else the result of
  * the problem that was sent), and its rows in an answer.
@@ -125,6 +128,7 @@ ngx_int_t ngx_http_webhook_api_company_create(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_company_list(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_company_get(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_company_update(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_company_delete(ngx_http_webhook_api_t *api);
 
 ngx_int_t ngx_http_webhook_api_webhook_create(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_webhook_list(ngx_http_webhook_api_t *api);
@@ -135,6 +139,7 @@ ngx_int_t ngx_http_webhook_api_secret_get(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_secret_rotate(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_webhook_test(ngx_http_webhook_api_t *api);
 
+ngx_int_t ngx_http_webhook_api_message_delete(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_event_list(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_event_get(ngx_http_webhook_api_t *api);
 

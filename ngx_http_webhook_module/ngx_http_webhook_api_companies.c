@@ -198,19 +198,35 @@ ngx_http_webhook_api_company_update(ngx_http_webhook_api_t *api)
 }
 
 
-ngx_int_t
-ngx_http_webhook_api_company_get(ngx_http_webhook_api_t *api)
+static ngx_int_t
+ngx_http_webhook_company_simple(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_op_e type, ngx_http_webhook_op_pt handler)
 {
     ngx_http_webhook_company_op_t  *cop;
 
-    cop = ngx_http_webhook_api_op(NGX_HTTP_WEBHOOK_OP_COMPANY_GET,
-                                  sizeof(ngx_http_webhook_company_op_t),
-                                  ngx_http_webhook_company_done);
-    if (cop == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    cop = ngx_http_webhook_api_op(type, sizeof(ngx_http_webhook_company_op_t),
+                                  handler);
 
-    return ngx_http_webhook_api_post(api, &cop->op, &cop->ref);
+    return cop ? ngx_http_webhook_api_post(api, &cop->op, &cop->ref)
+               : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_company_get(ngx_http_webhook_api_t *api)
+{
+    return ngx_http_webhook_company_simple(api,
+                                           NGX_HTTP_WEBHOOK_OP_COMPANY_GET,
+                                           ngx_http_webhook_company_done);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_company_delete(ngx_http_webhook_api_t *api)
+{
+    return ngx_http_webhook_company_simple(api,
+                                           NGX_HTTP_WEBHOOK_OP_COMPANY_DELETE,
+                                           ngx_http_webhook_api_done_empty);
 }
 
 

@@ -213,7 +213,15 @@ ngx_http_webhook_event_render(ngx_http_request_t *r, ngx_http_webhook_op_t *op)
 
     ngx_http_webhook_json_object(w, NULL);
     ngx_http_webhook_event_members(w, &eop->event);
-    ngx_http_webhook_json_raw(w, "payload", &eop->payload);
+
+    if (eop->payload.len) {
+        ngx_http_webhook_json_raw(w, "payload", &eop->payload);
+
+    } else {
+        ngx_http_webhook_json_null(w, "payload");         /* erased */
+    }
+
+    ngx_http_webhook_json_boolean(w, "payload_erased", eop->payload.len == 0);
     ngx_http_webhook_event_attempts(w, eop);
     ngx_http_webhook_json_close_object(w);
 
@@ -363,6 +371,24 @@ ngx_http_webhook_api_event_get(ngx_http_webhook_api_t *api)
     }
 
     eop->event.id = ngx_http_webhook_id_read(&api->args[1], "evt_");
+
+    return ngx_http_webhook_api_post(api, &eop->op, &eop->ref);
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_message_delete(ngx_http_webhook_api_t *api)
+{
+    ngx_http_webhook_event_op_t  *eop;
+
+    eop = ngx_http_webhook_api_op(NGX_HTTP_WEBHOOK_OP_MESSAGE_DELETE,
+                                  sizeof(ngx_http_webhook_event_op_t),
+                                  ngx_http_webhook_api_done_empty);
+    if (eop == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    eop->event.message_id = ngx_http_webhook_id_read(&api->args[1], "msg_");
 
     return ngx_http_webhook_api_post(api, &eop->op, &eop->ref);
 }

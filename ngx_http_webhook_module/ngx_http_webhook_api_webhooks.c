@@ -350,23 +350,6 @@ ngx_http_webhook_secret_done(ngx_http_webhook_op_t *op)
 
 
 static ngx_int_t
-ngx_http_webhook_webhook_render_none(ngx_http_request_t *r,
-    ngx_http_webhook_op_t *op)
-{
-    ngx_str_t  none = ngx_null_string;
-
-    return ngx_http_webhook_send(r, NGX_HTTP_NO_CONTENT, &none);
-}
-
-
-static void
-ngx_http_webhook_webhook_deleted(ngx_http_webhook_op_t *op)
-{
-    ngx_http_webhook_api_done(op, ngx_http_webhook_webhook_render_none);
-}
-
-
-static ngx_int_t
 ngx_http_webhook_webhook_render_list(ngx_http_request_t *r,
     ngx_http_webhook_op_t *op)
 {
@@ -494,7 +477,7 @@ ngx_http_webhook_api_webhook_delete(ngx_http_webhook_api_t *api)
 {
     return ngx_http_webhook_webhook_simple(api,
                                            NGX_HTTP_WEBHOOK_OP_WEBHOOK_DELETE,
-                                           ngx_http_webhook_webhook_deleted);
+                                           ngx_http_webhook_api_done_empty);
 }
 
 

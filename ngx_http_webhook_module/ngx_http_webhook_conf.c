@@ -31,6 +31,8 @@ static char *ngx_http_webhook_threads(ngx_conf_t *cf, const char *name,
     const char *threads, ngx_thread_pool_t **pool);
 static char *ngx_http_webhook_handler(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_webhook_retention(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_webhook_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_webhook_allow_address(ngx_conf_t *cf,
@@ -135,6 +137,13 @@ ngx_command_t  ngx_http_webhook_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_webhook_main_conf_t, idempotency_window),
       &ngx_http_webhook_window_post },
+
+    { ngx_string("webhook_retention"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_http_webhook_retention,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
 
     { ngx_string("webhook_retry_delays"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
@@ -480,6 +489,68 @@ ngx_http_webhook_handler(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* payloads=time|off logs=time|off */
+
+static char *
+ngx_http_webhook_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_webhook_main_conf_t *wmcf = conf;
+
+    ngx_int_t    msec;
+    ngx_str_t   *value, time;
+    ngx_uint_t   i;
+    ngx_msec_t  *slot;
+
+    if (wmcf->keep_payloads != NGX_CONF_UNSET_MSEC
+        || wmcf->keep_logs != NGX_CONF_UNSET_MSEC)
+    {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        time = value[i];
+
+        if (ngx_strncmp(time.data, "payloads=", 9) == 0) {
+            slot = &wmcf->keep_payloads;
+            time.data += 9;
+            time.len -= 9;
+
+        } else if (ngx_strncmp(time.data, "logs=", 5) == 0) {
+            slot = &wmcf->keep_logs;
+            time.data += 5;
+            time.len -= 5;
+
+        } else {
+            goto invalid;
+        }
+
+        if (time.len == 3 && ngx_strncmp(time.data, "off", 3) == 0) {
+            *slot = 0;
+            continue;
+        }
+
+        msec = ngx_parse_time(&time, 0);
+        if (msec == NGX_ERROR || msec == 0) {
+            goto invalid;
+        }
+
+        *slot = (ngx_msec_t) msec;
+    }
+
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\"", &value[i]);
+
+    return NGX_CONF_ERROR;
+}
+
+
 static char *
 ngx_http_webhook_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -740,6 +811,8 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
     wmcf->concurrency = NGX_CONF_UNSET_UINT;
     wmcf->ingest_queue = NGX_CONF_UNSET_UINT;
     wmcf->idempotency_window = NGX_CONF_UNSET_MSEC;
+    wmcf->keep_payloads = NGX_CONF_UNSET_MSEC;
+    wmcf->keep_logs = NGX_CONF_UNSET_MSEC;
     wmcf->allow_http = NGX_CONF_UNSET;
     wmcf->standard_headers = NGX_CONF_UNSET;
 
@@ -761,6 +834,19 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(wmcf->concurrency, 256);
     ngx_conf_init_uint_value(wmcf->ingest_queue, 8192);
     ngx_conf_init_msec_value(wmcf->idempotency_window, 24 * 3600 * 1000);
+    ngx_conf_init_msec_value(wmcf->keep_payloads,
+                             (ngx_msec_t) 30 * 24 * 3600 * 1000);
+    ngx_conf_init_msec_value(wmcf->keep_logs,
+                             (ngx_msec_t) 90 * 24 * 3600 * 1000);
+
+    if (wmcf->keep_logs
+        && (wmcf->keep_payloads == 0 || wmcf->keep_logs < wmcf->keep_payloads))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"webhook_retention\" must keep logs at least as long "
+                      "as payloads");
+        return NGX_CONF_ERROR;
+    }
     ngx_conf_init_value(wmcf->allow_http, 0);
     ngx_conf_init_value(wmcf->standard_headers, 1);
 
@@ -914,6 +1000,11 @@ ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                       "\"%s\" needs a \"webhook_store\" in http{}",
                       wlcf->ingest ? "webhook_ingest" : "webhook_admin");
         return NGX_CONF_ERROR;
+    }
+
+    if (clcf->lmt_excpt && clcf->handler == NULL) {
+        clcf->handler = wlcf->ingest ? ngx_http_webhook_ingest_handler
+                                     : ngx_http_webhook_api_handler;
     }
 
     ngx_http_webhook_body_init(cf);

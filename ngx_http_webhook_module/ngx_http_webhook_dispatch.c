@@ -349,7 +349,8 @@ ngx_http_webhook_dispatch_run(ngx_http_webhook_dispatch_t *dispatch)
         if (!ngx_exiting) {
 
             if (dispatch->in_flight >= dispatch->max_in_flight
-                || !ngx_http_webhook_transport_room(dispatch->wmcf->transport))
+                || !ngx_http_webhook_transport_room(dispatch->wmcf->transport,
+                                                    dispatch->in_flight))
             {
                 return;
             }
@@ -680,7 +681,8 @@ ngx_http_webhook_dispatch_done(ngx_http_webhook_dispatch_t *dispatch,
 
         if (lane->full
             && lane->nheld <= dispatch->conf->max_lane / 2
-            && ngx_http_webhook_store_room_for(dispatch->conf, held->load))
+            && ngx_http_webhook_store_room_for(dispatch->conf,
+                                               lane->target->load))
         {
             lane->full = 0;
             ngx_http_webhook_dispatch_hint(dispatch, held->webhook_id);

@@ -51,6 +51,7 @@ static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
     { "company_not_found", 404, "There is no such company" },
     { "webhook_not_found", 404, "There is no such webhook" },
     { "webhook_event_not_found", 404, "There is no such webhook event" },
+    { "message_not_found", 404, "There is no such message" },
     { "method_not_allowed", 405, "The resource has no such method" },
     { "uid_taken", 409, "Another company has this uid" },
     { "body_too_large", 413, "The body is too large" },
@@ -376,9 +377,17 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
         return NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED;
 
     case NGX_HTTP_WEBHOOK_STORE_NOT_FOUND:
-        return op->type == NGX_HTTP_WEBHOOK_OP_EVENT_GET
-               ? NGX_HTTP_WEBHOOK_EVENT_NOT_FOUND
-               : NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND;
+        switch (op->type) {
+
+        case NGX_HTTP_WEBHOOK_OP_EVENT_GET:
+            return NGX_HTTP_WEBHOOK_EVENT_NOT_FOUND;
+
+        case NGX_HTTP_WEBHOOK_OP_MESSAGE_DELETE:
+            return NGX_HTTP_WEBHOOK_MESSAGE_NOT_FOUND;
+
+        default:
+            return NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND;
+        }
 
     case NGX_HTTP_WEBHOOK_STORE_UID_TAKEN:
         return NGX_HTTP_WEBHOOK_UID_TAKEN;
@@ -517,6 +526,11 @@ ngx_http_webhook_body_more(ngx_http_request_t *r)
 }
 
 
+/*
+ * A body that another module has read before, such as mirror, is buffered, may
+ * lie in a file, and stays as it is: it is somebody else's too.
+ */
+
 static ngx_int_t
 ngx_http_webhook_body_take(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 {
@@ -533,14 +547,7 @@ ngx_http_webhook_body_take(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 
         b = cl->buf;
 
-        if (b->in_file) {
-            /* a subrequest's: its main request has read the body */
-            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                          "webhook request body is in a file");
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        n = b->last - b->pos;
+        n = (size_t) ngx_buf_size(b);
 
         if (n > ctx->limit - ctx->body.len) {
             return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
@@ -560,17 +567,25 @@ ngx_http_webhook_body_take(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
             ctx->body.data = p;
         }
 
-        if (n) {
-            ngx_memcpy(ctx->body.data + ctx->body.len, b->pos, n);
-            ctx->body.len += n;
+        p = ctx->body.data + ctx->body.len;
+
+        if (ngx_buf_in_memory(b)) {
+            (void) ngx_cpymem(p, b->pos, n);
+
+        } else if (n && ngx_read_file(b->file, p, n, b->file_pos)
+                        != (ssize_t) n)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        if (r == r->main) {
+        ctx->body.len += n;
+
+        if (r->request_body_no_buffering) {
             b->pos = b->last;
         }
     }
 
-    if (r == r->main) {
+    if (r->request_body_no_buffering) {
         r->request_body->bufs = NULL;
     }
 

@@ -118,6 +118,8 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->conf.encryption_key = wmcf->keys->encryption;
     store->conf.log = cycle->log;
     store->conf.window = wmcf->idempotency_window;
+    store->conf.keep_payloads = wmcf->keep_payloads;
+    store->conf.keep_logs = wmcf->keep_logs;
     store->conf.max_held = 4 * wmcf->concurrency;
     store->conf.max_lane = ngx_max(wmcf->concurrency / 2, 1);
     store->conf.max_bytes = NGX_HTTP_WEBHOOK_STORE_BYTES;
@@ -428,6 +430,7 @@ ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
 
     held->load = load;
 
+    (void) ngx_atomic_fetch_add(&load->refs, 1);
     (void) ngx_atomic_fetch_add(&conf->held, 1);
     (void) ngx_atomic_fetch_add(&conf->bytes, bytes);
     (void) ngx_atomic_fetch_add(&load->held, 1);
@@ -464,6 +467,8 @@ ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
     (void) ngx_atomic_fetch_add(&conf->bytes, -bytes);
     (void) ngx_atomic_fetch_add(&held->load->held, -1);
     (void) ngx_atomic_fetch_add(&held->load->bytes, -bytes);
+
+    ngx_http_webhook_load_unref(held->load);
 }
 
 

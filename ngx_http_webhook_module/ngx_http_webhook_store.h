@@ -27,9 +27,11 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_RELEASE,
     NGX_HTTP_WEBHOOK_OP_CLAIM,
     NGX_HTTP_WEBHOOK_OP_REFRESH,
+    NGX_HTTP_WEBHOOK_OP_MESSAGE_DELETE,
     /* written, each in a transaction of its own: they change the snapshot */
     NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE,
     NGX_HTTP_WEBHOOK_OP_COMPANY_UPDATE,
+    NGX_HTTP_WEBHOOK_OP_COMPANY_DELETE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_CREATE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_UPDATE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_DELETE,
@@ -208,7 +210,10 @@ typedef struct {
 } ngx_http_webhook_company_t;
 
 
-/* COMPANY_CREATE, COMPANY_UPDATE (what set_* names), COMPANY_GET. */
+/*
+ * COMPANY_CREATE, COMPANY_UPDATE (what set_* names), COMPANY_DELETE (all that
+ * is its is erased, in the background), COMPANY_GET.
+ */
 
 typedef struct {
     ngx_http_webhook_op_t            op;
@@ -285,7 +290,10 @@ typedef struct {
 } ngx_http_webhook_list_op_t;
 
 
-/* EVENT_GET: a webhook event, its payload and its attempts, oldest first. */
+/*
+ * EVENT_GET: a webhook event, its payload and its attempts, oldest first.
+ * MESSAGE_DELETE: the message event.message_id is erased.
+ */
 
 typedef struct {
     ngx_http_webhook_op_t            op;
@@ -326,6 +334,8 @@ typedef struct {
     ngx_uint_t                       sync;
     u_char                          *encryption_key;
     ngx_msec_t                       window;      /* of idempotency keys */
+    ngx_msec_t                       keep_payloads;   /* 0: for ever */
+    ngx_msec_t                       keep_logs;
     ngx_uint_t                       max_held;    /* webhook events */
     ngx_uint_t                       max_lane;    /* of one webhook */
     size_t                           max_bytes;   /* of payloads */

@@ -90,12 +90,19 @@ ngx_http_webhook_target_unref(ngx_http_webhook_target_t *target)
         return;
     }
 
-    if (ngx_atomic_fetch_add(&target->load->refs, -1) == 1) {
-        ngx_free(target->load);
-    }
+    ngx_http_webhook_load_unref(target->load);
 
     OPENSSL_cleanse(target->secret.data, target->secret.len);
     OPENSSL_cleanse(target->previous.data, target->previous.len);
 
     ngx_free(target);
+}
+
+
+void
+ngx_http_webhook_load_unref(ngx_http_webhook_load_t *load)
+{
+    if (ngx_atomic_fetch_add(&load->refs, -1) == 1) {
+        ngx_free(load);
+    }
 }

@@ -18,9 +18,9 @@
 
 
 /*
- * How many of a webhook's events a worker holds in memory.  It outlives the
- * versions of the target; the store's thread looks at it before it gives a
- * worker more, the event loop counts.
+ * How many of a webhook's events a worker holds in memory.  Each version of
+ * the target has a reference to it, and each event that is held: a webhook
+ * may be deleted while events of it are on their way to the event loop.
  */
 
 typedef struct {
@@ -75,6 +75,7 @@ ngx_http_webhook_target_t *ngx_http_webhook_target_create(
     (void) ngx_atomic_fetch_add(&(target)->refs, 1)
 
 void ngx_http_webhook_target_unref(ngx_http_webhook_target_t *target);
+void ngx_http_webhook_load_unref(ngx_http_webhook_load_t *load);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_TARGET_H_INCLUDED_ */

@@ -34,9 +34,12 @@ ngx_int_t ngx_http_webhook_transport_send(
 
 #define NGX_HTTP_WEBHOOK_TRANSPORT_RESERVE  16
 
-/* Returns 1 while there are connections for one more delivery. */
+/*
+ * Returns 1 while there are connections for one more delivery beside those
+ * that run, whether they have a connection by now or not.
+ */
 ngx_uint_t ngx_http_webhook_transport_room(
-    ngx_http_webhook_transport_t *transport);
+    ngx_http_webhook_transport_t *transport, ngx_uint_t running);
 
 /* Ends all transfers without a word to their deliveries. */
 void ngx_http_webhook_transport_destroy(

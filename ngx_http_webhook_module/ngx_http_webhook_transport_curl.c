@@ -18,7 +18,9 @@
  * The certificates to trust are loaded once, by the master process.
  *
  * An nginx connection stands for a socket only while libcurl watches it; the
- * socket itself is libcurl's.  They are counted before a transfer starts, two
+ * socket itself is libcurl's, who sometimes closes it (one that never was
+ * connected) before it says that it watches it no more.  Connections are
+ * counted before a transfer starts, two
  * for each (an address of either family), for a socket callback that fails
  * breaks the whole multi handle: where there is no connection after all, that
  * transfer alone is ended, by a posted event.
@@ -53,6 +55,15 @@ typedef struct {
 } ngx_http_webhook_transfer_t;
 
 
+/* A socket that libcurl watches. */
+
+typedef struct {
+    ngx_http_webhook_transport_t   *transport;
+    ngx_connection_t               *connection;
+    ngx_file_uniq_t                 socket;
+} ngx_http_webhook_watch_t;
+
+
 struct ngx_http_webhook_transport_s {
     ngx_http_webhook_main_conf_t   *wmcf;
     ngx_cycle_t                    *cycle;
@@ -62,7 +73,6 @@ struct ngx_http_webhook_transport_s {
     ngx_connection_t                dummy;
     ngx_queue_t                     free;
     ngx_queue_t                     busy;
-    ngx_uint_t                      nbusy;
     ngx_uint_t                      nwatched;   /* nginx connections */
     ngx_event_t                     end;        /* posted: of starved ones */
     unsigned                        closing:1;  /* of all of them */
@@ -71,6 +81,9 @@ struct ngx_http_webhook_transport_s {
 
 static int ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
     void *data, void *assigned);
+static ngx_http_webhook_watch_t *ngx_http_webhook_curl_watch(
+    ngx_http_webhook_transport_t *transport, curl_socket_t fd);
+static void ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch);
 static int ngx_http_webhook_curl_timeout(CURLM *multi, long msec, void *data);
 static void ngx_http_webhook_curl_read_handler(ngx_event_t *ev);
 static void ngx_http_webhook_curl_write_handler(ngx_event_t *ev);
@@ -154,11 +167,12 @@ ngx_http_webhook_transport_create(ngx_http_webhook_main_conf_t *wmcf,
 
 
 ngx_uint_t
-ngx_http_webhook_transport_room(ngx_http_webhook_transport_t *transport)
+ngx_http_webhook_transport_room(ngx_http_webhook_transport_t *transport,
+    ngx_uint_t running)
 {
     ngx_uint_t  promised;
 
-    promised = 2 * (transport->nbusy + 1);
+    promised = 2 * (running + 1);
     promised -= ngx_min(promised, transport->nwatched);
 
     return transport->cycle->free_connection_n
@@ -213,33 +227,28 @@ ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
     void *data, void *assigned)
 {
     ngx_http_webhook_transport_t *transport = data;
-    ngx_connection_t             *c = assigned;
+    ngx_http_webhook_watch_t     *watch = assigned;
 
     ngx_uint_t                    in, out;
+    ngx_connection_t             *c;
     ngx_http_webhook_transfer_t  *t;
 
-    if (c == NULL) {
-
-        if (what == CURL_POLL_REMOVE) {
-            return 0;
+    if (what == CURL_POLL_REMOVE) {
+        if (watch) {
+            ngx_http_webhook_curl_unwatch(watch);
         }
 
-        c = ngx_get_connection(fd, transport->cycle->log);
-        if (c == NULL) {
+        return 0;
+    }
+
+    if (watch == NULL) {
+        watch = ngx_http_webhook_curl_watch(transport, fd);
+        if (watch == NULL) {
             goto starved;
         }
-
-        transport->nwatched++;
-
-        c->data = transport;
-        c->log = transport->cycle->log;
-        c->read->log = c->log;
-        c->write->log = c->log;
-        c->read->handler = ngx_http_webhook_curl_read_handler;
-        c->write->handler = ngx_http_webhook_curl_write_handler;
-
-        (void) curl_multi_assign(transport->multi, fd, c);
     }
+
+    c = watch->connection;
 
     in = (what == CURL_POLL_IN || what == CURL_POLL_INOUT);
     out = (what == CURL_POLL_OUT || what == CURL_POLL_INOUT);
@@ -250,14 +259,6 @@ ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
 
     if (!out && c->write->active) {
         (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
-    }
-
-    if (what == CURL_POLL_REMOVE) {
-        (void) curl_multi_assign(transport->multi, fd, NULL);
-        ngx_free_connection(c);
-        c->fd = (ngx_socket_t) -1;
-        transport->nwatched--;
-        return 0;
     }
 
     if (in && !c->read->active
@@ -282,6 +283,80 @@ starved:
     ngx_post_event(&transport->end, &ngx_posted_events);
 
     return 0;
+}
+
+
+static ngx_http_webhook_watch_t *
+ngx_http_webhook_curl_watch(ngx_http_webhook_transport_t *transport,
+    curl_socket_t fd)
+{
+    ngx_file_info_t            fi;
+    ngx_connection_t          *c;
+    ngx_http_webhook_watch_t  *watch;
+
+    watch = ngx_alloc(sizeof(ngx_http_webhook_watch_t), transport->cycle->log);
+    if (watch == NULL) {
+        return NULL;
+    }
+
+    c = ngx_get_connection(fd, transport->cycle->log);
+
+    if (c == NULL) {
+        ngx_free(watch);
+        return NULL;
+    }
+
+    watch->transport = transport;
+    watch->connection = c;
+    watch->socket = (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR)
+                    ? 0 : ngx_file_uniq(&fi);
+
+    c->data = watch;
+    c->log = transport->cycle->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = ngx_http_webhook_curl_read_handler;
+    c->write->handler = ngx_http_webhook_curl_write_handler;
+
+    (void) curl_multi_assign(transport->multi, fd, watch);
+
+    transport->nwatched++;
+
+    return watch;
+}
+
+
+static void
+ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch)
+{
+    ngx_uint_t         flags;
+    ngx_file_info_t    fi;
+    ngx_connection_t  *c;
+
+    c = watch->connection;
+
+    /* a socket that is closed has left epoll; its number may be another's */
+
+    flags = (ngx_fd_info(c->fd, &fi) == NGX_FILE_ERROR
+             || ngx_file_uniq(&fi) != watch->socket)
+            ? NGX_CLOSE_EVENT : 0;
+
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
+    }
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
+    }
+
+    (void) curl_multi_assign(watch->transport->multi, c->fd, NULL);
+
+    watch->transport->nwatched--;
+
+    ngx_free_connection(c);
+    c->fd = (ngx_socket_t) -1;
+
+    ngx_free(watch);
 }
 
 
@@ -357,27 +432,31 @@ ngx_http_webhook_curl_end_handler(ngx_event_t *ev)
 static void
 ngx_http_webhook_curl_read_handler(ngx_event_t *ev)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t          *c;
+    ngx_http_webhook_watch_t  *watch;
 
     c = ev->data;
+    watch = c->data;
 
     if (c->close) {
-        ngx_http_webhook_curl_close(c->data);
+        ngx_http_webhook_curl_close(watch->transport);
         return;
     }
 
-    ngx_http_webhook_curl_action(c->data, c->fd, CURL_CSELECT_IN);
+    ngx_http_webhook_curl_action(watch->transport, c->fd, CURL_CSELECT_IN);
 }
 
 
 static void
 ngx_http_webhook_curl_write_handler(ngx_event_t *ev)
 {
-    ngx_connection_t  *c;
+    ngx_connection_t          *c;
+    ngx_http_webhook_watch_t  *watch;
 
     c = ev->data;
+    watch = c->data;
 
-    ngx_http_webhook_curl_action(c->data, c->fd, CURL_CSELECT_OUT);
+    ngx_http_webhook_curl_action(watch->transport, c->fd, CURL_CSELECT_OUT);
 }
 
 
@@ -677,7 +756,6 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
     t->error[0] = '\0';
 
     ngx_queue_insert_tail(&transport->busy, &t->queue);
-    transport->nbusy++;
 
     if (ngx_http_webhook_curl_headers(t, d) != NGX_OK
         || ngx_http_webhook_curl_addresses(t, d) != NGX_OK)
@@ -872,7 +950,6 @@ ngx_http_webhook_curl_clear(ngx_http_webhook_transfer_t *t)
 
     ngx_queue_remove(&t->queue);
     ngx_queue_insert_tail(&t->transport->free, &t->queue);
-    t->transport->nbusy--;
 }
 
 

@@ -321,7 +321,27 @@ value must be between 1 and 1000000
 
 
 
-=== TEST 31: everything at once, well
+=== TEST 31: a retention of something else
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_retention events=1d;
+--- must_die
+--- error_log
+invalid parameter "events=1d"
+
+
+
+=== TEST 32: logs that go before their payloads
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_retention payloads=2d logs=1d;
+--- must_die
+--- error_log
+"webhook_retention" must keep logs at least as long as payloads
+
+
+
+=== TEST 33: everything at once, well
 --- http_config
 webhook_store webhook_temp/store.db sync=normal;
 webhook_retry_delays 50ms 1s 2m 3h;
@@ -331,6 +351,7 @@ webhook_concurrency 64;
 webhook_standard_headers off;
 webhook_idempotency_window 1h;
 webhook_ingest_queue 100;
+webhook_retention payloads=1d logs=off;
 webhook_batch_limit 1m;
 webhook_allow_http on;
 webhook_allow_address 127.0.0.0/8 ::1 10.1.2.3;

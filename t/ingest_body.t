@@ -14,6 +14,9 @@ my $t = WebhookTest->new(http => 'webhook_payload_limit 64k;', server => <<'CONF
         location = /if { webhook_ingest; if ($http_x_if) { set $a 1; } }
         location = /key { webhook_ingest; webhook_auth on; }
         location = /plain { return 200 "plain"; }
+        location = /mirrored { webhook_ingest; mirror /copy; client_body_buffer_size 8k; }
+        location = /copy { internal; proxy_pass http://127.0.0.1:$server_port/events; }
+        location /some/ { webhook_admin; limit_except GET { allow 127.0.0.1; } }
 CONF
 
 $t->api_ok('POST', '/companies', { uid => 'acme', name => 'A', enabled => \1 });
@@ -82,6 +85,21 @@ like(talk(head('/if', 'X-If: 1', @chunked) . chunks(event(10), 5)),
      qr/^HTTP\/1.1 202 /, 'chunked, in an "if"');
 like(talk(head('/if', 'X-If: 1', 'Content-Length: ' . length event(10), @close)
           . event(10)), qr/^HTTP\/1.1 202 /, 'of a known length, in an "if"');
+
+# beside other modules
+
+for my $size (100, 40000) {
+    my $before = WebhookTest::sh('sqlite3 -readonly ' . $t->store . ' "SELECT count(*) FROM message"');
+    like(talk(head('/mirrored', 'Content-Length: ' . length event($size), @close) . event($size)),
+         qr/^HTTP\/1.1 202 /, "mirrored, $size bytes");
+    $t->wait_for('the copy', sub {
+        WebhookTest::sh('sqlite3 -readonly ' . $t->store . ' "SELECT count(*) FROM message"') == $before + 2
+    });
+    pass('and its copy too');
+}
+
+is($t->http('GET', '/some/companies')->{status}, 200, 'beside limit_except');
+is($t->http('POST', '/some/companies', content => '{"name":"x"}')->{status}, 201, 'inside it');
 
 # too large
 

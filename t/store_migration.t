@@ -21,7 +21,12 @@ $t->stop;
 # as the first schema was
 
 my $db = $t->store;
-WebhookTest::sh("sqlite3 $db 'DROP TABLE idempotency; PRAGMA user_version = 1;"
+WebhookTest::sh("sqlite3 $db 'DROP TABLE idempotency; DROP TABLE retention;"
+                . ' DROP INDEX company_deleted; DROP INDEX webhook_event_tests;'
+                . ' ALTER TABLE company DROP COLUMN deleted_at;'
+                . ' ALTER TABLE company DROP COLUMN erased_id;'
+                . ' ALTER TABLE webhook_event DROP COLUMN test;'
+                . " PRAGMA user_version = 1;"
                 . " UPDATE store SET schema = 1'");
 chown((getpwnam 'nobody')[2, 3], glob "$db*") if $t->user =~ /^nobody/ && $> == 0;
 unlink glob "$db.schema-*";
@@ -29,7 +34,7 @@ unlink glob "$db.schema-*";
 $t->start;
 
 is(WebhookTest::sh("sqlite3 -readonly $db 'PRAGMA user_version; SELECT schema FROM store'"),
-   "2\n2\n", 'the schema is up to date');
+   "3\n3\n", 'the schema is up to date');
 is(WebhookTest::sh("sqlite3 -readonly $db.schema-1 'PRAGMA user_version;"
    . " SELECT count(*) FROM message'"), "1\n1\n", 'a backup was made before');
 is(sprintf('%04o', (stat "$db.schema-1")[2] & 07777), '0600', 'for its owner alone');

@@ -82,8 +82,10 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_release,
     ngx_http_webhook_sqlite_claim,
     ngx_http_webhook_sqlite_refresh,
+    ngx_http_webhook_sqlite_message_delete,
     ngx_http_webhook_sqlite_company_create,
     ngx_http_webhook_sqlite_company_update,
+    ngx_http_webhook_sqlite_company_delete,
     ngx_http_webhook_sqlite_webhook_create,
     ngx_http_webhook_sqlite_webhook_update,
     ngx_http_webhook_sqlite_webhook_delete,
@@ -198,6 +200,13 @@ ngx_http_webhook_sqlite_open_writer(ngx_http_webhook_sqlite_t *s)
     }
 
     if (ngx_http_webhook_sqlite_turn_take(&s->lock) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_sqlite_script(s, "PRAGMA secure_delete = ON;")
+        != NGX_OK)
+    {
+        ngx_http_webhook_sqlite_turn_free(&s->lock);
         return NGX_ERROR;
     }
 

@@ -52,6 +52,7 @@ typedef struct {
     ngx_http_webhook_id_t            id;
     ngx_array_t                      webhooks;   /* of ..._target_t * */
     unsigned                         enabled:1;
+    unsigned                         deleted:1;
     unsigned                         indexed:1;  /* uid is in its tree */
 } ngx_http_webhook_sqlite_company_t;
 
@@ -242,6 +243,16 @@ ngx_int_t ngx_http_webhook_sqlite_subscriptions(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_secret(ngx_http_webhook_sqlite_t *s,
     sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id, ngx_pool_t *pool,
     ngx_str_t *plain);
+
+/* sqlite_erase.c */
+
+ngx_int_t ngx_http_webhook_sqlite_message_delete(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_company_delete(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* Does some of the erasing that is to be done; twice a second. */
+ngx_int_t ngx_http_webhook_sqlite_housekeep(ngx_http_webhook_sqlite_t *s);
 
 /* sqlite_read.c */
 

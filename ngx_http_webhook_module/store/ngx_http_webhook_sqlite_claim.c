@@ -36,7 +36,7 @@ static ngx_int_t ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t share);
 static ngx_int_t ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
-    ngx_uint_t limit);
+    ngx_http_webhook_sql_e rows, ngx_uint_t limit);
 static ngx_http_webhook_held_t *ngx_http_webhook_sqlite_hold(
     ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt,
     ngx_http_webhook_target_t *target);
@@ -67,7 +67,8 @@ ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
         || s->now < s->looked)
     {
         if (ngx_http_webhook_sqlite_look_owners(s) != NGX_OK
-            || ngx_http_webhook_sqlite_purge_keys(s) != NGX_OK)
+            || ngx_http_webhook_sqlite_purge_keys(s) != NGX_OK
+            || ngx_http_webhook_sqlite_housekeep(s) != NGX_OK)
         {
             return NGX_ERROR;
         }
@@ -150,6 +151,15 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     }
 
     if (!target->enabled) {
+
+        if (ngx_http_webhook_sqlite_take(s, claim, target,
+                                         NGX_HTTP_WEBHOOK_SQL_CLAIM_TESTS,
+                                         share)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         stmt = ngx_http_webhook_sqlite_stmt(s,
                                             NGX_HTTP_WEBHOOK_SQL_QUEUE_DELETE);
         ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
@@ -165,7 +175,10 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
         return ngx_http_webhook_sqlite_exec(s, stmt);
     }
 
-    if (ngx_http_webhook_sqlite_take(s, claim, target, share) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_take(s, claim, target,
+                                     NGX_HTTP_WEBHOOK_SQL_CLAIM_ROWS, share)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -176,14 +189,14 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
 static ngx_int_t
 ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
-    ngx_uint_t limit)
+    ngx_http_webhook_sql_e rows, ngx_uint_t limit)
 {
     ngx_int_t                 rc;
     ngx_queue_t              *q, taken;
     sqlite3_stmt             *stmt;
     ngx_http_webhook_held_t  *held;
 
-    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_CLAIM_ROWS);
+    stmt = ngx_http_webhook_sqlite_stmt(s, rows);
 
     ngx_http_webhook_sqlite_int(stmt, 1, target->id);
     ngx_http_webhook_sqlite_int(stmt, 2, s->now);

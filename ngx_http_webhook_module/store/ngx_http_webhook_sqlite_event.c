@@ -277,6 +277,8 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 4, target->company_id);
     ngx_http_webhook_sqlite_int(stmt, 5, owner);
     ngx_http_webhook_sqlite_int(stmt, 6, s->now);
+    ngx_http_webhook_sqlite_int(stmt, 7,
+                                in->op.type == NGX_HTTP_WEBHOOK_OP_TEST);
 
     if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
         return NGX_ERROR;

@@ -146,11 +146,6 @@ ngx_http_webhook_sqlite_lock_open(ngx_http_webhook_sqlite_lock_t *lock,
 
 failed:
 
-    if (lock->shared) {
-        (void) munmap((void *) lock->shared, NGX_HTTP_WEBHOOK_LOCK_SIZE);
-        lock->shared = NULL;
-    }
-
     ngx_http_webhook_sqlite_lock_close(lock);
 
     return NGX_ERROR;
@@ -160,14 +155,15 @@ failed:
 void
 ngx_http_webhook_sqlite_lock_close(ngx_http_webhook_sqlite_lock_t *lock)
 {
+    if (lock->shared) {
+        /* the event loop has not seen it, or runs no more */
+        (void) munmap((void *) lock->shared, NGX_HTTP_WEBHOOK_LOCK_SIZE);
+        lock->shared = NULL;
+    }
+
     if (lock->fd == NGX_INVALID_FILE) {
         return;
     }
-
-    /*
-     * The mapping stays: the event loop looks at it.  It ends with the
-     * process.
-     */
 
     (void) close(lock->fd);
     lock->fd = NGX_INVALID_FILE;

@@ -31,7 +31,7 @@ static ngx_int_t ngx_http_webhook_sqlite_load_companies(
     ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_load_company(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t id, ngx_str_t *uid,
-    ngx_uint_t enabled);
+    ngx_uint_t enabled, ngx_uint_t deleted);
 static ngx_int_t ngx_http_webhook_sqlite_load_webhooks(
     ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_load_webhook(
@@ -152,15 +152,18 @@ ngx_http_webhook_sqlite_snapshot(ngx_http_webhook_sqlite_t *s)
 ngx_http_webhook_sqlite_company_t *
 ngx_http_webhook_sqlite_company(ngx_http_webhook_sqlite_t *s, ngx_str_t *ref)
 {
-    uint32_t                hash;
-    ngx_str_node_t         *sn;
-    ngx_http_webhook_id_t   id;
+    uint32_t                             hash;
+    ngx_str_node_t                      *sn;
+    ngx_http_webhook_id_t                id;
+    ngx_http_webhook_sqlite_company_t   *company;
 
     id = ngx_http_webhook_id_read(ref, "co_");
 
     if (id) {
-        return (ngx_http_webhook_sqlite_company_t *)
-                   ngx_http_webhook_sqlite_find(&s->companies, id);
+        company = (ngx_http_webhook_sqlite_company_t *)
+                      ngx_http_webhook_sqlite_find(&s->companies, id);
+
+        return (company && company->deleted) ? NULL : company;
     }
 
     hash = ngx_crc32_short(ref->data, ref->len);
@@ -211,7 +214,7 @@ ngx_http_webhook_sqlite_load_companies(ngx_http_webhook_sqlite_t *s)
 
         if (ngx_http_webhook_sqlite_load_company(s,
                 sqlite3_column_int64(stmt, 0), &uid,
-                sqlite3_column_int(stmt, 2))
+                sqlite3_column_int(stmt, 2), sqlite3_column_int64(stmt, 3) != 0)
             != NGX_OK)
         {
             return NGX_ERROR;
@@ -222,7 +225,8 @@ ngx_http_webhook_sqlite_load_companies(ngx_http_webhook_sqlite_t *s)
 
 static ngx_int_t
 ngx_http_webhook_sqlite_load_company(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_id_t id, ngx_str_t *uid, ngx_uint_t enabled)
+    ngx_http_webhook_id_t id, ngx_str_t *uid, ngx_uint_t enabled,
+    ngx_uint_t deleted)
 {
     ngx_uint_t                           i;
     ngx_rbtree_node_t                   *node;
@@ -248,6 +252,8 @@ ngx_http_webhook_sqlite_load_company(ngx_http_webhook_sqlite_t *s,
         company->node.key = (ngx_rbtree_key_t) id;
         ngx_rbtree_insert(&s->companies, &company->node);
     }
+
+    company->deleted = (deleted != 0);
 
     if (company->indexed
         && (company->uid.str.len != uid->len

@@ -7,7 +7,8 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6);
 
 -- name: company_by_id
 -- Finds a company by its identifier.
-SELECT id, uid, name, enabled, updated_at FROM company WHERE id = ?1;
+SELECT id, uid, name, enabled, updated_at FROM company
+WHERE id = ?1 AND deleted_at = 0;
 
 -- name: company_by_uid
 -- Finds a company by its uid.
@@ -22,11 +23,11 @@ WHERE id = ?1;
 -- name: company_list
 -- A page of companies, newest first.
 SELECT id, uid, name, enabled, updated_at FROM company
-WHERE id < ?1 ORDER BY id DESC LIMIT ?2;
+WHERE id < ?1 AND deleted_at = 0 ORDER BY id DESC LIMIT ?2;
 
 -- name: company_changed
 -- The companies that changed after a generation, for the snapshot.
-SELECT id, uid, enabled FROM company WHERE generation > ?1;
+SELECT id, uid, enabled, deleted_at FROM company WHERE generation > ?1;
 
 -- name: company_queue
 -- Looks again at the pending events of a company's webhooks.

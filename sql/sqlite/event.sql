@@ -7,8 +7,8 @@ INSERT INTO message (id, company_id, event, payload) VALUES (?1, ?2, ?3, ?4);
 -- name: event_insert
 -- A message for a webhook, owned by a worker or by nobody (0).
 INSERT INTO webhook_event (id, message_id, webhook_id, company_id, status,
-    owner, retries, due_at)
-VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, ?6);
+    owner, retries, due_at, test)
+VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, ?6, ?7);
 
 -- name: event_result
 -- What came of an attempt.
@@ -33,13 +33,15 @@ WHERE id IN (SELECT id FROM webhook_event
              WHERE webhook_id = ?1 AND status = 0 AND owner = 0 LIMIT ?2);
 
 -- name: attempt_insert
--- The log of an attempt, chained to the one before.
+-- The log of an attempt, chained to the one before; none where the webhook
+-- event was erased meanwhile.
 INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number,
     started_at, status_code, error, detail, duration, name_lookup, connect,
     tls, first_byte, peer, url, signed_at, signature, standard, response_head,
     response_body, truncated)
-VALUES (?1, (SELECT attempt_id FROM webhook_event WHERE id = ?2), ?2, ?3, ?4,
-    ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20);
+SELECT ?1, attempt_id, id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+    ?15, ?16, ?17, ?18, ?19, ?20
+FROM webhook_event WHERE id = ?2;
 
 -- name: queue_add
 -- Makes sure that a webhook is looked at when an event of it falls due.
@@ -69,6 +71,14 @@ SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
 ORDER BY e.due_at LIMIT ?3;
+
+-- name: claim_tests
+-- The same of a disabled webhook: its test events alone.
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+WHERE e.webhook_id = ?1 AND e.test = 1 AND e.status = 0 AND e.owner = 0
+    AND e.due_at <= ?2
+LIMIT ?3;
 
 -- name: claim_own
 -- Takes one of them.

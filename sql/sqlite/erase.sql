@@ -1,0 +1,107 @@
+-- Erasure: of a message, of a company, and of what is too old.
+
+-- name: message_company
+-- Whose a message is.
+SELECT company_id FROM message WHERE id = ?1;
+
+-- name: erase_attempts
+-- The attempts of a message's webhook events, whose identifiers follow the
+-- message's own.
+WITH RECURSIVE chain (id) AS (
+    SELECT attempt_id FROM webhook_event
+    WHERE id > ?1 AND id <= ?2 AND message_id = ?1 AND attempt_id <> 0
+    UNION ALL
+    SELECT l.previous_id FROM webhook_event_log l JOIN chain ON l.id = chain.id
+    WHERE l.previous_id <> 0
+)
+DELETE FROM webhook_event_log WHERE id IN (SELECT id FROM chain);
+
+-- name: erase_events
+-- The webhook events themselves.
+DELETE FROM webhook_event WHERE id > ?1 AND id <= ?2 AND message_id = ?1;
+
+-- name: erase_message
+-- The message.
+DELETE FROM message WHERE id = ?1;
+
+-- name: erase_keys
+-- The idempotency keys of a company.
+DELETE FROM idempotency WHERE company_id = ?1;
+
+-- name: company_delete
+-- Begins the end of a company: it is found no more, its uid is free.
+UPDATE company
+SET uid = NULL, enabled = 0, deleted_at = ?2, erased_id = ?1, generation = ?3
+WHERE id = ?1;
+
+-- name: company_webhooks_delete
+-- Its webhooks end too.
+UPDATE webhook SET deleted_at = ?2, generation = ?3
+WHERE company_id = ?1 AND deleted_at = 0;
+
+-- name: company_erasing
+-- A company whose messages are still to be erased.
+SELECT id, erased_id FROM company WHERE deleted_at <> 0 LIMIT 1;
+
+-- name: company_erased
+-- How far it is.
+UPDATE company SET erased_id = ?2 WHERE id = ?1;
+
+-- name: messages_slice
+-- Some messages after one, with whose they are.
+SELECT id, company_id FROM message WHERE id > ?1 ORDER BY id LIMIT ?2;
+
+-- name: erase_subscriptions
+-- The last of a company: its subscriptions, ...
+DELETE FROM subscription WHERE webhook_id IN
+    (SELECT id FROM webhook WHERE company_id = ?1);
+
+-- name: erase_queue
+-- ... what its webhooks waited for, ...
+DELETE FROM webhook_queue WHERE webhook_id IN
+    (SELECT id FROM webhook WHERE company_id = ?1);
+
+-- name: erase_webhooks
+-- ... its webhooks, ...
+DELETE FROM webhook WHERE company_id = ?1;
+
+-- name: erase_company
+-- ... and itself.
+DELETE FROM company WHERE id = ?1;
+
+-- name: retention_get
+-- How far payloads are erased.
+SELECT payloads_id FROM retention WHERE id = 1;
+
+-- name: retention_set
+-- Remembers it.
+UPDATE retention SET payloads_id = ?1 WHERE id = 1;
+
+-- name: payloads_end
+-- Where the next slice of payloads ends, none where there are fewer.
+SELECT id FROM message WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT 1 OFFSET ?3;
+
+-- name: payloads_erase
+-- Erases the payloads of a slice.
+UPDATE message SET payload = x'' WHERE id > ?1 AND id <= ?2;
+
+-- name: payloads_cancel
+-- What was still to be sent of it cannot be any more.
+UPDATE webhook_event SET status = 3, reason = 'payload_expired'
+WHERE id > ?1 AND id <= ?2 AND status = 0 AND owner = 0;
+
+-- name: expire_attempts
+-- Deletes some of the oldest attempts ...
+DELETE FROM webhook_event_log WHERE id IN
+    (SELECT id FROM webhook_event_log WHERE id < ?1 ORDER BY id LIMIT ?2);
+
+-- name: expire_events
+-- ... webhook events ...
+DELETE FROM webhook_event WHERE id IN
+    (SELECT id FROM webhook_event WHERE id < ?1 ORDER BY id LIMIT ?2)
+    AND status <> 0;
+
+-- name: expire_messages
+-- ... and messages.
+DELETE FROM message WHERE id IN
+    (SELECT id FROM message WHERE id < ?1 ORDER BY id LIMIT ?2);
