@@ -23,7 +23,8 @@
 
 
 #define NGX_HTTP_WEBHOOK_VERSION          "0.1.0"
-#define NGX_HTTP_WEBHOOK_USER_AGENT       "ngx-webhook/" NGX_HTTP_WEBHOOK_VERSION
+#define NGX_HTTP_WEBHOOK_USER_AGENT                                          \
+    "ngx-webhook/" NGX_HTTP_WEBHOOK_VERSION
 
 #define NGX_HTTP_WEBHOOK_KEY_LEN          32    /* SHA-256, AES-256 */
 

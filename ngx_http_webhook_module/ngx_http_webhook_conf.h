@@ -27,4 +27,18 @@ char *ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent,
 ngx_int_t ngx_http_webhook_postconfiguration(ngx_conf_t *cf);
 
 
+/* conf_set.c: handlers of directives, for the main configuration */
+
+char *ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_set_retention(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_set_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_set_allow_address(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_set_resolve(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
 #endif /* _NGX_HTTP_WEBHOOK_CONF_H_INCLUDED_ */

@@ -409,7 +409,8 @@ ngx_http_webhook_policy_url(ngx_http_webhook_main_conf_t *wmcf,
     ngx_memcpy(text, url->data, url->len);
     text[url->len] = '\0';
 
-    why = (curl_url_set(u, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME|CURLU_PATH_AS_IS)
+    why = (curl_url_set(u, CURLUPART_URL, text,
+                        CURLU_NON_SUPPORT_SCHEME|CURLU_PATH_AS_IS)
            == CURLUE_OK)
           ? ngx_http_webhook_policy_pieces(u, pool, parsed)
           : "is not a URL";

@@ -5,35 +5,28 @@
 
 
 /*
- * The built-in transport: libcurl's multi interface on nginx's event loop.
+ * The built-in transport: libcurl on nginx's event loop (curl.c).
  *
- *     send -> curl_multi_add_handle()
- *     curl's socket callback -> nginx connections, level-triggered events
- *     curl's timer callback  -> an nginx timer, or a posted event
- *     event or timer         -> curl_multi_socket_action() -> done -> answered
+ *     send -> curl_multi_add_handle() -> ... -> done -> answered
  *
  * libcurl never resolves a name: each transfer gets the addresses that were
  * looked up and checked, and the address is checked again before a socket is
  * opened and before a request is sent on a connection that is used again.
  * The certificates to trust are loaded once, by the master process.
  *
- * An nginx connection stands for a socket only while libcurl watches it; the
- * socket itself is libcurl's, who sometimes closes it (one that never was
- * connected) before it says that it watches it no more.  Connections are
- * counted before a transfer starts, two
- * for each (an address of either family), for a socket callback that fails
- * breaks the whole multi handle: where there is no connection after all, that
- * transfer alone is ended, by a posted event.
+ * Connections of nginx are counted before a transfer starts, two for each (an
+ * address of either family), for a socket callback that fails breaks the whole
+ * multi handle: where there is none after all, that transfer alone is ended,
+ * by a posted event.
  *
- * When worker_shutdown_timeout is over, nginx calls the read handlers of all
- * connections with c->close set: the running transfers are given up then, and
- * their webhook events go back to the store.
+ * When worker_shutdown_timeout is over, the running transfers are given up,
+ * and their webhook events go back to the store.
  */
 
 
 #include "ngx_http_webhook_transport.h"
+#include "ngx_http_webhook_curl.h"
 
-#include <curl/curl.h>
 #include <openssl/ssl.h>
 
 
@@ -55,56 +48,32 @@ typedef struct {
 } ngx_http_webhook_transfer_t;
 
 
-/* A socket that libcurl watches. */
-
-typedef struct {
-    ngx_http_webhook_transport_t   *transport;
-    ngx_connection_t               *connection;
-    ngx_file_uniq_t                 socket;
-} ngx_http_webhook_watch_t;
-
-
 struct ngx_http_webhook_transport_s {
     ngx_http_webhook_main_conf_t   *wmcf;
-    ngx_cycle_t                    *cycle;
-    CURLM                          *multi;
-    ngx_event_t                     timer;
-    ngx_event_t                     kick;       /* a time-out of 0 */
-    ngx_connection_t                dummy;
+    ngx_http_webhook_curl_t         curl;
     ngx_queue_t                     free;
     ngx_queue_t                     busy;
-    ngx_uint_t                      nwatched;   /* nginx connections */
     ngx_event_t                     end;        /* posted: of starved ones */
     unsigned                        closing:1;  /* of all of them */
 };
 
 
-static int ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
-    void *data, void *assigned);
-static ngx_http_webhook_watch_t *ngx_http_webhook_curl_watch(
-    ngx_http_webhook_transport_t *transport, curl_socket_t fd);
-static void ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch);
-static int ngx_http_webhook_curl_timeout(CURLM *multi, long msec, void *data);
-static void ngx_http_webhook_curl_read_handler(ngx_event_t *ev);
-static void ngx_http_webhook_curl_write_handler(ngx_event_t *ev);
-static void ngx_http_webhook_curl_timer_handler(ngx_event_t *ev);
-static void ngx_http_webhook_curl_end_handler(ngx_event_t *ev);
-static void ngx_http_webhook_curl_action(
-    ngx_http_webhook_transport_t *transport, curl_socket_t fd, int mask);
-static ngx_http_webhook_transfer_t *ngx_http_webhook_curl_transfer(
+static void ngx_http_webhook_transfer_starved(void *data, CURL *easy);
+static void ngx_http_webhook_transfer_closing(void *data);
+static void ngx_http_webhook_transfer_end_handler(ngx_event_t *ev);
+static ngx_http_webhook_transfer_t *ngx_http_webhook_transfer_get(
     ngx_http_webhook_transport_t *transport);
-static void ngx_http_webhook_curl_free(ngx_http_webhook_transfer_t *t);
-static ngx_int_t ngx_http_webhook_curl_options(
+static void ngx_http_webhook_transfer_free(ngx_http_webhook_transfer_t *t);
+static ngx_int_t ngx_http_webhook_transfer_options(
     ngx_http_webhook_transfer_t *t);
-static ngx_int_t ngx_http_webhook_curl_headers(ngx_http_webhook_transfer_t *t,
-    ngx_http_webhook_delivery_t *d);
-static ngx_int_t ngx_http_webhook_curl_addresses(
+static ngx_int_t ngx_http_webhook_transfer_headers(
     ngx_http_webhook_transfer_t *t, ngx_http_webhook_delivery_t *d);
-static void ngx_http_webhook_curl_done(ngx_http_webhook_transfer_t *t,
-    CURLcode rc);
-static void ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
+static ngx_int_t ngx_http_webhook_transfer_addresses(
+    ngx_http_webhook_transfer_t *t, ngx_http_webhook_delivery_t *d);
+static void ngx_http_webhook_transfer_done(void *data, CURL *easy, CURLcode rc);
+static void ngx_http_webhook_transfer_outcome(ngx_http_webhook_transfer_t *t,
     ngx_http_webhook_attempt_t *a, CURLcode rc);
-static void ngx_http_webhook_curl_clear(ngx_http_webhook_transfer_t *t);
+static void ngx_http_webhook_transfer_clear(ngx_http_webhook_transfer_t *t);
 
 
 ngx_http_webhook_transport_t *
@@ -119,47 +88,24 @@ ngx_http_webhook_transport_create(ngx_http_webhook_main_conf_t *wmcf,
     }
 
     transport->wmcf = wmcf;
-    transport->cycle = cycle;
-    transport->dummy.fd = (ngx_socket_t) -1;
 
     ngx_queue_init(&transport->free);
     ngx_queue_init(&transport->busy);
 
-    transport->timer.handler = ngx_http_webhook_curl_timer_handler;
-    transport->timer.data = &transport->dummy;
-    transport->timer.log = cycle->log;
-    transport->timer.cancelable = 1;
-
-    transport->kick.handler = ngx_http_webhook_curl_timer_handler;
-    transport->kick.data = &transport->dummy;
-    transport->kick.log = cycle->log;
-
-    transport->end.handler = ngx_http_webhook_curl_end_handler;
-    transport->end.data = &transport->dummy;
+    transport->end.handler = ngx_http_webhook_transfer_end_handler;
+    transport->end.data = &transport->curl.dummy;
     transport->end.log = cycle->log;
 
-    transport->dummy.data = transport;
+    transport->curl.done = ngx_http_webhook_transfer_done;
+    transport->curl.starved = ngx_http_webhook_transfer_starved;
+    transport->curl.closing = ngx_http_webhook_transfer_closing;
+    transport->curl.data = transport;
 
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "curl_global_init() failed");
+    if (ngx_http_webhook_curl_init(&transport->curl, cycle) != NGX_OK) {
         return NULL;
     }
 
-    transport->multi = curl_multi_init();
-    if (transport->multi == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
-                      "curl_multi_init() failed");
-        return NULL;
-    }
-
-    curl_multi_setopt(transport->multi, CURLMOPT_SOCKETFUNCTION,
-                      ngx_http_webhook_curl_socket);
-    curl_multi_setopt(transport->multi, CURLMOPT_SOCKETDATA, transport);
-    curl_multi_setopt(transport->multi, CURLMOPT_TIMERFUNCTION,
-                      ngx_http_webhook_curl_timeout);
-    curl_multi_setopt(transport->multi, CURLMOPT_TIMERDATA, transport);
-    curl_multi_setopt(transport->multi, CURLMOPT_MAXCONNECTS,
+    curl_multi_setopt(transport->curl.multi, CURLMOPT_MAXCONNECTS,
                       (long) wmcf->concurrency);
 
     return transport;
@@ -173,9 +119,9 @@ ngx_http_webhook_transport_room(ngx_http_webhook_transport_t *transport,
     ngx_uint_t  promised;
 
     promised = 2 * (running + 1);
-    promised -= ngx_min(promised, transport->nwatched);
+    promised -= ngx_min(promised, transport->curl.nwatched);
 
-    return transport->cycle->free_connection_n
+    return transport->curl.cycle->free_connection_n
            > NGX_HTTP_WEBHOOK_TRANSPORT_RESERVE + promised;
 }
 
@@ -190,8 +136,8 @@ ngx_http_webhook_transport_destroy(ngx_http_webhook_transport_t *transport)
         q = ngx_queue_head(&transport->busy);
         t = ngx_queue_data(q, ngx_http_webhook_transfer_t, queue);
 
-        (void) curl_multi_remove_handle(transport->multi, t->easy);
-        ngx_http_webhook_curl_clear(t);
+        (void) curl_multi_remove_handle(transport->curl.multi, t->easy);
+        ngx_http_webhook_transfer_clear(t);
     }
 
     while (!ngx_queue_empty(&transport->free)) {
@@ -199,194 +145,43 @@ ngx_http_webhook_transport_destroy(ngx_http_webhook_transport_t *transport)
         ngx_queue_remove(q);
         t = ngx_queue_data(q, ngx_http_webhook_transfer_t, queue);
 
-        ngx_http_webhook_curl_free(t);
-    }
-
-    (void) curl_multi_cleanup(transport->multi);
-
-    if (transport->timer.timer_set) {
-        ngx_del_timer(&transport->timer);
-    }
-
-    if (transport->kick.posted) {
-        ngx_delete_posted_event(&transport->kick);
+        ngx_http_webhook_transfer_free(t);
     }
 
     if (transport->end.posted) {
         ngx_delete_posted_event(&transport->end);
     }
 
-    curl_global_cleanup();
+    ngx_http_webhook_curl_cleanup(&transport->curl);
 }
 
 
-/* libcurl says what it wants to know of a socket. */
-
-static int
-ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
-    void *data, void *assigned)
+static ngx_http_webhook_transfer_t *
+ngx_http_webhook_transfer_of(CURL *easy)
 {
-    ngx_http_webhook_transport_t *transport = data;
-    ngx_http_webhook_watch_t     *watch = assigned;
-
-    ngx_uint_t                    in, out;
-    ngx_connection_t             *c;
     ngx_http_webhook_transfer_t  *t;
-
-    if (what == CURL_POLL_REMOVE) {
-        if (watch) {
-            ngx_http_webhook_curl_unwatch(watch);
-        }
-
-        return 0;
-    }
-
-    if (watch == NULL) {
-        watch = ngx_http_webhook_curl_watch(transport, fd);
-        if (watch == NULL) {
-            goto starved;
-        }
-    }
-
-    c = watch->connection;
-
-    in = (what == CURL_POLL_IN || what == CURL_POLL_INOUT);
-    out = (what == CURL_POLL_OUT || what == CURL_POLL_INOUT);
-
-    if (!in && c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
-    }
-
-    if (!out && c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
-    }
-
-    if (in && !c->read->active
-        && ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK)
-    {
-        goto starved;
-    }
-
-    if (out && !c->write->active
-        && ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT) != NGX_OK)
-    {
-        goto starved;
-    }
-
-    return 0;
-
-starved:
 
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **) &t);
 
-    t->starved = 1;
-    ngx_post_event(&transport->end, &ngx_posted_events);
-
-    return 0;
-}
-
-
-static ngx_http_webhook_watch_t *
-ngx_http_webhook_curl_watch(ngx_http_webhook_transport_t *transport,
-    curl_socket_t fd)
-{
-    ngx_file_info_t            fi;
-    ngx_connection_t          *c;
-    ngx_http_webhook_watch_t  *watch;
-
-    watch = ngx_alloc(sizeof(ngx_http_webhook_watch_t), transport->cycle->log);
-    if (watch == NULL) {
-        return NULL;
-    }
-
-    c = ngx_get_connection(fd, transport->cycle->log);
-
-    if (c == NULL) {
-        ngx_free(watch);
-        return NULL;
-    }
-
-    watch->transport = transport;
-    watch->connection = c;
-    watch->socket = (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR)
-                    ? 0 : ngx_file_uniq(&fi);
-
-    c->data = watch;
-    c->log = transport->cycle->log;
-    c->read->log = c->log;
-    c->write->log = c->log;
-    c->read->handler = ngx_http_webhook_curl_read_handler;
-    c->write->handler = ngx_http_webhook_curl_write_handler;
-
-    (void) curl_multi_assign(transport->multi, fd, watch);
-
-    transport->nwatched++;
-
-    return watch;
+    return t;
 }
 
 
 static void
-ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch)
-{
-    ngx_uint_t         flags;
-    ngx_file_info_t    fi;
-    ngx_connection_t  *c;
-
-    c = watch->connection;
-
-    /* a socket that is closed has left epoll; its number may be another's */
-
-    flags = (ngx_fd_info(c->fd, &fi) == NGX_FILE_ERROR
-             || ngx_file_uniq(&fi) != watch->socket)
-            ? NGX_CLOSE_EVENT : 0;
-
-    if (c->read->active) {
-        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
-    }
-
-    if (c->write->active) {
-        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
-    }
-
-    (void) curl_multi_assign(watch->transport->multi, c->fd, NULL);
-
-    watch->transport->nwatched--;
-
-    ngx_free_connection(c);
-    c->fd = (ngx_socket_t) -1;
-
-    ngx_free(watch);
-}
-
-
-static int
-ngx_http_webhook_curl_timeout(CURLM *multi, long msec, void *data)
+ngx_http_webhook_transfer_starved(void *data, CURL *easy)
 {
     ngx_http_webhook_transport_t *transport = data;
 
-    /* nginx takes a change of less than 300 ms for none: delete first */
-
-    if (transport->timer.timer_set) {
-        ngx_del_timer(&transport->timer);
-    }
-
-    if (msec == 0) {
-        ngx_post_event(&transport->kick, &ngx_posted_events);
-
-    } else if (msec > 0) {
-        ngx_add_timer(&transport->timer, (ngx_msec_t) msec);
-    }
-
-    return 0;
+    ngx_http_webhook_transfer_of(easy)->starved = 1;
+    ngx_post_event(&transport->end, &ngx_posted_events);
 }
 
 
-/* The time of an exiting worker is over. */
-
 static void
-ngx_http_webhook_curl_close(ngx_http_webhook_transport_t *transport)
+ngx_http_webhook_transfer_closing(void *data)
 {
+    ngx_http_webhook_transport_t *transport = data;
+
     transport->closing = 1;
     ngx_post_event(&transport->end, &ngx_posted_events);
 }
@@ -395,16 +190,16 @@ ngx_http_webhook_curl_close(ngx_http_webhook_transport_t *transport)
 /* Ends the transfers that cannot go on, without an outcome. */
 
 static void
-ngx_http_webhook_curl_end_handler(ngx_event_t *ev)
+ngx_http_webhook_transfer_end_handler(ngx_event_t *ev)
 {
     ngx_queue_t                   *q, *next;
-    ngx_connection_t              *c;
     ngx_http_webhook_transfer_t   *t;
     ngx_http_webhook_delivery_t   *d;
     ngx_http_webhook_transport_t  *transport;
 
-    c = ev->data;
-    transport = c->data;
+    transport = (ngx_http_webhook_transport_t *)
+                    ((u_char *) ev
+                     - offsetof(ngx_http_webhook_transport_t, end));
 
     for (q = ngx_queue_head(&transport->busy);
          q != ngx_queue_sentinel(&transport->busy);
@@ -420,8 +215,8 @@ ngx_http_webhook_curl_end_handler(ngx_event_t *ev)
 
         d = t->delivery;
 
-        (void) curl_multi_remove_handle(transport->multi, t->easy);
-        ngx_http_webhook_curl_clear(t);
+        (void) curl_multi_remove_handle(transport->curl.multi, t->easy);
+        ngx_http_webhook_transfer_clear(t);
 
         d->aborted = 1;
         d->answered(d);
@@ -429,83 +224,8 @@ ngx_http_webhook_curl_end_handler(ngx_event_t *ev)
 }
 
 
-static void
-ngx_http_webhook_curl_read_handler(ngx_event_t *ev)
-{
-    ngx_connection_t          *c;
-    ngx_http_webhook_watch_t  *watch;
-
-    c = ev->data;
-    watch = c->data;
-
-    if (c->close) {
-        ngx_http_webhook_curl_close(watch->transport);
-        return;
-    }
-
-    ngx_http_webhook_curl_action(watch->transport, c->fd, CURL_CSELECT_IN);
-}
-
-
-static void
-ngx_http_webhook_curl_write_handler(ngx_event_t *ev)
-{
-    ngx_connection_t          *c;
-    ngx_http_webhook_watch_t  *watch;
-
-    c = ev->data;
-    watch = c->data;
-
-    ngx_http_webhook_curl_action(watch->transport, c->fd, CURL_CSELECT_OUT);
-}
-
-
-static void
-ngx_http_webhook_curl_timer_handler(ngx_event_t *ev)
-{
-    ngx_connection_t  *c;
-
-    c = ev->data;
-
-    ngx_http_webhook_curl_action(c->data, CURL_SOCKET_TIMEOUT, 0);
-}
-
-
-static void
-ngx_http_webhook_curl_action(ngx_http_webhook_transport_t *transport,
-    curl_socket_t fd, int mask)
-{
-    int                           n;
-    CURLMsg                      *msg;
-    CURLcode                      code;
-    CURLMcode                     rc;
-    ngx_http_webhook_transfer_t  *t;
-
-    rc = curl_multi_socket_action(transport->multi, fd, mask, &n);
-
-    if (rc != CURLM_OK) {
-        ngx_log_error(NGX_LOG_ALERT, transport->cycle->log, 0,
-                      "curl_multi_socket_action() failed: %s",
-                      curl_multi_strerror(rc));
-    }
-
-    while ((msg = curl_multi_info_read(transport->multi, &n)) != NULL) {
-
-        if (msg->msg != CURLMSG_DONE) {
-            continue;
-        }
-
-        code = msg->data.result;
-
-        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **) &t);
-
-        ngx_http_webhook_curl_done(t, code);
-    }
-}
-
-
 static size_t
-ngx_http_webhook_curl_keep(ngx_buf_t *b, char *data, size_t len)
+ngx_http_webhook_transfer_keep(ngx_buf_t *b, char *data, size_t len)
 {
     size_t  n;
 
@@ -519,7 +239,7 @@ ngx_http_webhook_curl_keep(ngx_buf_t *b, char *data, size_t len)
 /* A line of a head, one call each, also of those of interim answers. */
 
 static size_t
-ngx_http_webhook_curl_header(char *data, size_t size, size_t n, void *arg)
+ngx_http_webhook_transfer_header(char *data, size_t size, size_t n, void *arg)
 {
     ngx_http_webhook_transfer_t *t = arg;
 
@@ -540,20 +260,20 @@ ngx_http_webhook_curl_header(char *data, size_t size, size_t n, void *arg)
         return n;
     }
 
-    (void) ngx_http_webhook_curl_keep(&t->head, data, n);
+    (void) ngx_http_webhook_transfer_keep(&t->head, data, n);
 
     return n;
 }
 
 
 static size_t
-ngx_http_webhook_curl_body(char *data, size_t size, size_t n, void *arg)
+ngx_http_webhook_transfer_body(char *data, size_t size, size_t n, void *arg)
 {
     ngx_http_webhook_transfer_t *t = arg;
 
     n *= size;
 
-    if (ngx_http_webhook_curl_keep(&t->body, data, n) < n) {
+    if (ngx_http_webhook_transfer_keep(&t->body, data, n) < n) {
         t->cut = 1;                       /* enough: the transfer ends here */
         return 0;
     }
@@ -563,7 +283,7 @@ ngx_http_webhook_curl_body(char *data, size_t size, size_t n, void *arg)
 
 
 static curl_socket_t
-ngx_http_webhook_curl_open(void *arg, curlsocktype purpose,
+ngx_http_webhook_transfer_open(void *arg, curlsocktype purpose,
     struct curl_sockaddr *addr)
 {
     ngx_http_webhook_transfer_t *t = arg;
@@ -587,8 +307,8 @@ ngx_http_webhook_curl_open(void *arg, curlsocktype purpose,
 /* Before the request is sent: also on a connection that is used again. */
 
 static int
-ngx_http_webhook_curl_request(void *arg, char *address, char *local, int port,
-    int local_port)
+ngx_http_webhook_transfer_request(void *arg, char *address, char *local,
+    int port, int local_port)
 {
     ngx_http_webhook_transfer_t *t = arg;
 
@@ -611,7 +331,7 @@ ngx_http_webhook_curl_request(void *arg, char *address, char *local, int port,
 
 
 static CURLcode
-ngx_http_webhook_curl_ssl(CURL *easy, void *ssl_ctx, void *arg)
+ngx_http_webhook_transfer_ssl(CURL *easy, void *ssl_ctx, void *arg)
 {
     ngx_http_webhook_transfer_t *t = arg;
 
@@ -622,7 +342,7 @@ ngx_http_webhook_curl_ssl(CURL *easy, void *ssl_ctx, void *arg)
 
 
 static ngx_http_webhook_transfer_t *
-ngx_http_webhook_curl_transfer(ngx_http_webhook_transport_t *transport)
+ngx_http_webhook_transfer_get(ngx_http_webhook_transport_t *transport)
 {
     ngx_queue_t                  *q;
     ngx_http_webhook_transfer_t  *t;
@@ -634,7 +354,8 @@ ngx_http_webhook_curl_transfer(ngx_http_webhook_transport_t *transport)
         return ngx_queue_data(q, ngx_http_webhook_transfer_t, queue);
     }
 
-    t = ngx_calloc(sizeof(ngx_http_webhook_transfer_t), transport->cycle->log);
+    t = ngx_calloc(sizeof(ngx_http_webhook_transfer_t),
+                   transport->curl.cycle->log);
     if (t == NULL) {
         return NULL;
     }
@@ -643,7 +364,7 @@ ngx_http_webhook_curl_transfer(ngx_http_webhook_transport_t *transport)
 
     t->head.pos = ngx_alloc(NGX_HTTP_WEBHOOK_RESPONSE_HEAD
                             + NGX_HTTP_WEBHOOK_RESPONSE_BODY,
-                            transport->cycle->log);
+                            transport->curl.cycle->log);
     if (t->head.pos == NULL) {
         ngx_free(t);
         return NULL;
@@ -655,8 +376,8 @@ ngx_http_webhook_curl_transfer(ngx_http_webhook_transport_t *transport)
 
     t->easy = curl_easy_init();
 
-    if (t->easy == NULL || ngx_http_webhook_curl_options(t) != NGX_OK) {
-        ngx_http_webhook_curl_free(t);
+    if (t->easy == NULL || ngx_http_webhook_transfer_options(t) != NGX_OK) {
+        ngx_http_webhook_transfer_free(t);
         return NULL;
     }
 
@@ -665,7 +386,7 @@ ngx_http_webhook_curl_transfer(ngx_http_webhook_transport_t *transport)
 
 
 static void
-ngx_http_webhook_curl_free(ngx_http_webhook_transfer_t *t)
+ngx_http_webhook_transfer_free(ngx_http_webhook_transfer_t *t)
 {
     curl_easy_cleanup(t->easy);
     ngx_free(t->head.pos);
@@ -676,7 +397,7 @@ ngx_http_webhook_curl_free(ngx_http_webhook_transfer_t *t)
 /* What is the same for all deliveries: the handle keeps it. */
 
 static ngx_int_t
-ngx_http_webhook_curl_options(ngx_http_webhook_transfer_t *t)
+ngx_http_webhook_transfer_options(ngx_http_webhook_transfer_t *t)
 {
     CURL                          *e;
     ngx_http_webhook_main_conf_t  *wmcf;
@@ -707,19 +428,21 @@ ngx_http_webhook_curl_options(ngx_http_webhook_transfer_t *t)
     curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
     curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
     curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
-    curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, ngx_http_webhook_curl_ssl);
+    curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION,
+                     ngx_http_webhook_transfer_ssl);
     curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, t);
 
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION,
-                     ngx_http_webhook_curl_open);
+                     ngx_http_webhook_transfer_open);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
     curl_easy_setopt(e, CURLOPT_PREREQFUNCTION,
-                     ngx_http_webhook_curl_request);
+                     ngx_http_webhook_transfer_request);
     curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
 
-    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, ngx_http_webhook_curl_header);
+    curl_easy_setopt(e, CURLOPT_HEADERFUNCTION,
+                     ngx_http_webhook_transfer_header);
     curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, ngx_http_webhook_curl_body);
+    curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, ngx_http_webhook_transfer_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 
     /* the one that security depends on, and that an old libcurl may lack */
@@ -742,7 +465,7 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
         return NGX_ERROR;
     }
 
-    t = ngx_http_webhook_curl_transfer(transport);
+    t = ngx_http_webhook_transfer_get(transport);
     if (t == NULL) {
         return NGX_ERROR;
     }
@@ -757,10 +480,10 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
 
     ngx_queue_insert_tail(&transport->busy, &t->queue);
 
-    if (ngx_http_webhook_curl_headers(t, d) != NGX_OK
-        || ngx_http_webhook_curl_addresses(t, d) != NGX_OK)
+    if (ngx_http_webhook_transfer_headers(t, d) != NGX_OK
+        || ngx_http_webhook_transfer_addresses(t, d) != NGX_OK)
     {
-        ngx_http_webhook_curl_clear(t);
+        ngx_http_webhook_transfer_clear(t);
         return NGX_ERROR;
     }
 
@@ -783,8 +506,8 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
 
     d->transfer = t;
 
-    if (curl_multi_add_handle(transport->multi, t->easy) != CURLM_OK) {
-        ngx_http_webhook_curl_clear(t);
+    if (curl_multi_add_handle(transport->curl.multi, t->easy) != CURLM_OK) {
+        ngx_http_webhook_transfer_clear(t);
         return NGX_ERROR;
     }
 
@@ -793,7 +516,7 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
 
 
 static ngx_int_t
-ngx_http_webhook_curl_append(struct curl_slist **list, const char *fmt, ...)
+ngx_http_webhook_transfer_append(struct curl_slist **list, const char *fmt, ...)
 {
     u_char              line[2048], *p;
     va_list             args;
@@ -817,7 +540,7 @@ ngx_http_webhook_curl_append(struct curl_slist **list, const char *fmt, ...)
 
 
 static ngx_int_t
-ngx_http_webhook_curl_headers(ngx_http_webhook_transfer_t *t,
+ngx_http_webhook_transfer_headers(ngx_http_webhook_transfer_t *t,
     ngx_http_webhook_delivery_t *d)
 {
     struct curl_slist          **h;
@@ -828,22 +551,22 @@ ngx_http_webhook_curl_headers(ngx_http_webhook_transfer_t *t,
 
     /* headers of libcurl's own are taken off */
 
-    if (ngx_http_webhook_curl_append(h, "Accept:") != NGX_OK
-        || ngx_http_webhook_curl_append(h, "Expect:") != NGX_OK
-        || ngx_http_webhook_curl_append(h, "Content-Type: application/json")
+    if (ngx_http_webhook_transfer_append(h, "Accept:") != NGX_OK
+        || ngx_http_webhook_transfer_append(h, "Expect:") != NGX_OK
+        || ngx_http_webhook_transfer_append(h, "Content-Type: application/json")
            != NGX_OK
-        || ngx_http_webhook_curl_append(h, "X-Webhook-Event-Id: %V", &d->id)
+        || ngx_http_webhook_transfer_append(h, "X-Webhook-Event-Id: %V", &d->id)
            != NGX_OK
-        || ngx_http_webhook_curl_append(h, "X-Timestamp: %T", a->signed_at)
+        || ngx_http_webhook_transfer_append(h, "X-Timestamp: %T", a->signed_at)
            != NGX_OK
-        || ngx_http_webhook_curl_append(h, "X-Signature: %V", &a->signature)
+        || ngx_http_webhook_transfer_append(h, "X-Signature: %V", &a->signature)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     if (d->previous.len
-        && ngx_http_webhook_curl_append(h, "X-Signature-Previous: %V",
+        && ngx_http_webhook_transfer_append(h, "X-Signature-Previous: %V",
                                         &d->previous)
            != NGX_OK)
     {
@@ -854,15 +577,15 @@ ngx_http_webhook_curl_headers(ngx_http_webhook_transfer_t *t,
         return NGX_OK;
     }
 
-    if (ngx_http_webhook_curl_append(h, "webhook-id: %V", &d->id) != NGX_OK
-        || ngx_http_webhook_curl_append(h, "webhook-timestamp: %T",
+    if (ngx_http_webhook_transfer_append(h, "webhook-id: %V", &d->id) != NGX_OK
+        || ngx_http_webhook_transfer_append(h, "webhook-timestamp: %T",
                                         a->signed_at)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_curl_append(h, "webhook-signature: %V",
+    return ngx_http_webhook_transfer_append(h, "webhook-signature: %V",
                                         &a->standard);
 }
 
@@ -870,7 +593,7 @@ ngx_http_webhook_curl_headers(ngx_http_webhook_transfer_t *t,
 /* "+host:port:address,..." makes libcurl's cache hold these addresses alone. */
 
 static ngx_int_t
-ngx_http_webhook_curl_addresses(ngx_http_webhook_transfer_t *t,
+ngx_http_webhook_transfer_addresses(ngx_http_webhook_transfer_t *t,
     ngx_http_webhook_delivery_t *d)
 {
     u_char                       text[NGX_SOCKADDR_STRLEN], *p, *last, *line;
@@ -914,17 +637,19 @@ ngx_http_webhook_curl_addresses(ngx_http_webhook_transfer_t *t,
 
 
 static void
-ngx_http_webhook_curl_done(ngx_http_webhook_transfer_t *t, CURLcode rc)
+ngx_http_webhook_transfer_done(void *data, CURL *easy, CURLcode rc)
 {
+    ngx_http_webhook_transfer_t  *t;
     ngx_http_webhook_delivery_t  *d;
 
+    t = ngx_http_webhook_transfer_of(easy);
     d = t->delivery;
 
-    ngx_http_webhook_curl_outcome(t, &d->attempt, rc);
+    ngx_http_webhook_transfer_outcome(t, &d->attempt, rc);
 
-    (void) curl_multi_remove_handle(t->transport->multi, t->easy);
+    (void) curl_multi_remove_handle(t->transport->curl.multi, t->easy);
 
-    ngx_http_webhook_curl_clear(t);
+    ngx_http_webhook_transfer_clear(t);
 
     d->answered(d);
 }
@@ -933,7 +658,7 @@ ngx_http_webhook_curl_done(ngx_http_webhook_transfer_t *t, CURLcode rc)
 /* Gives the transfer back, to be used again. */
 
 static void
-ngx_http_webhook_curl_clear(ngx_http_webhook_transfer_t *t)
+ngx_http_webhook_transfer_clear(ngx_http_webhook_transfer_t *t)
 {
     curl_slist_free_all(t->headers);
     curl_slist_free_all(t->resolve);
@@ -954,7 +679,7 @@ ngx_http_webhook_curl_clear(ngx_http_webhook_transfer_t *t)
 
 
 static const char *
-ngx_http_webhook_curl_code(ngx_http_webhook_transfer_t *t, CURLcode rc)
+ngx_http_webhook_transfer_code(ngx_http_webhook_transfer_t *t, CURLcode rc)
 {
     curl_off_t  connected;
 
@@ -1010,8 +735,8 @@ ngx_http_webhook_curl_code(ngx_http_webhook_transfer_t *t, CURLcode rc)
 /* A text of the log, which goes without it where there is no memory. */
 
 static void
-ngx_http_webhook_curl_copy(ngx_pool_t *pool, ngx_str_t *dst, const char *src,
-    size_t len)
+ngx_http_webhook_transfer_copy(ngx_pool_t *pool, ngx_str_t *dst,
+    const char *src, size_t len)
 {
     dst->data = ngx_pnalloc(pool, len + 1);
 
@@ -1023,7 +748,7 @@ ngx_http_webhook_curl_copy(ngx_pool_t *pool, ngx_str_t *dst, const char *src,
 
 
 static void
-ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
+ngx_http_webhook_transfer_outcome(ngx_http_webhook_transfer_t *t,
     ngx_http_webhook_attempt_t *a, CURLcode rc)
 {
     char        *peer;
@@ -1045,13 +770,15 @@ ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
     a->duration = a->name_lookup + total;
 
     if (peer && *peer) {
-        ngx_http_webhook_curl_copy(pool, &a->peer, peer, ngx_strlen(peer));
+        ngx_http_webhook_transfer_copy(pool, &a->peer, peer, ngx_strlen(peer));
     }
 
-    ngx_http_webhook_curl_copy(pool, &a->response_head, (char *) t->head.pos,
-                               t->head.last - t->head.pos);
-    ngx_http_webhook_curl_copy(pool, &a->response_body, (char *) t->body.pos,
-                               t->body.last - t->body.pos);
+    ngx_http_webhook_transfer_copy(pool, &a->response_head,
+                                   (char *) t->head.pos,
+                                   t->head.last - t->head.pos);
+    ngx_http_webhook_transfer_copy(pool, &a->response_body,
+                                   (char *) t->body.pos,
+                                   t->body.last - t->body.pos);
     a->truncated = t->cut;
 
     detail = t->error[0] ? t->error : curl_easy_strerror(rc);
@@ -1069,7 +796,7 @@ ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
         }
 
     } else {
-        error = ngx_http_webhook_curl_code(t, rc);
+        error = ngx_http_webhook_transfer_code(t, rc);
         detail = t->refused ? t->refused : detail;
     }
 
@@ -1079,7 +806,7 @@ ngx_http_webhook_curl_outcome(ngx_http_webhook_transfer_t *t,
     }
 
     if (detail) {
-        ngx_http_webhook_curl_copy(pool, &a->detail, detail,
+        ngx_http_webhook_transfer_copy(pool, &a->detail, detail,
                                    ngx_strlen(detail));
     }
 }

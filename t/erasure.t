@@ -99,7 +99,7 @@ $t->finish;
 # retention
 
 $t = WebhookTest->new(http => <<'CONF');
-webhook_retention payloads=2s logs=4s;
+webhook_retention payloads=3s logs=1h;
 webhook_retry_delays 1h;
 CONF
 $t->receiver;
@@ -121,6 +121,10 @@ is($e->{payload}, undef, 'an erased payload is null');
 is($e->{status}, 'cancelled', 'what was still to be sent is cancelled');
 is($e->{reason}, 'payload_expired', 'with the reason');
 is(scalar(@{ $e->{attempts} }), 1, 'its log is there still');
+
+$t->stop;
+$t->{http} = 'webhook_retention payloads=1s logs=1s;';
+$t->start;
 
 $t->wait_for('logs to be deleted', sub {
     count('message') + count('webhook_event') + count('webhook_event_log') == 0

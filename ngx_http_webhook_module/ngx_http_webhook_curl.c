@@ -1,0 +1,323 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * libcurl's multi interface on nginx's event loop.
+ *
+ *     curl's socket callback -> nginx connections, level-triggered events
+ *     curl's timer callback  -> an nginx timer, or a posted event
+ *     event or timer         -> curl_multi_socket_action() -> done
+ *
+ * An nginx connection stands for a socket only while libcurl watches it; the
+ * socket itself is libcurl's, who sometimes closes it (one that never was
+ * connected) before it says that it watches it no more.
+ */
+
+
+#include "ngx_http_webhook_curl.h"
+
+
+/* A socket that libcurl watches. */
+
+typedef struct {
+    ngx_http_webhook_curl_t        *loop;
+    ngx_connection_t               *connection;
+    ngx_file_uniq_t                 socket;
+} ngx_http_webhook_watch_t;
+
+
+static int ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
+    void *data, void *assigned);
+static ngx_http_webhook_watch_t *ngx_http_webhook_curl_watch(
+    ngx_http_webhook_curl_t *loop, curl_socket_t fd);
+static void ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch);
+static int ngx_http_webhook_curl_timeout(CURLM *multi, long msec, void *data);
+static void ngx_http_webhook_curl_read_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_write_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_timer_handler(ngx_event_t *ev);
+static void ngx_http_webhook_curl_action(ngx_http_webhook_curl_t *loop,
+    curl_socket_t fd, int mask);
+
+
+ngx_int_t
+ngx_http_webhook_curl_init(ngx_http_webhook_curl_t *loop, ngx_cycle_t *cycle)
+{
+    loop->cycle = cycle;
+    loop->dummy.fd = (ngx_socket_t) -1;
+    loop->dummy.data = loop;
+
+    loop->timer.handler = ngx_http_webhook_curl_timer_handler;
+    loop->timer.data = &loop->dummy;
+    loop->timer.log = cycle->log;
+    loop->timer.cancelable = 1;
+
+    loop->kick.handler = ngx_http_webhook_curl_timer_handler;
+    loop->kick.data = &loop->dummy;
+    loop->kick.log = cycle->log;
+
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "curl_global_init() failed");
+        return NGX_ERROR;
+    }
+
+    loop->multi = curl_multi_init();
+    if (loop->multi == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "curl_multi_init() failed");
+        return NGX_ERROR;
+    }
+
+    curl_multi_setopt(loop->multi, CURLMOPT_SOCKETFUNCTION,
+                      ngx_http_webhook_curl_socket);
+    curl_multi_setopt(loop->multi, CURLMOPT_SOCKETDATA, loop);
+    curl_multi_setopt(loop->multi, CURLMOPT_TIMERFUNCTION,
+                      ngx_http_webhook_curl_timeout);
+    curl_multi_setopt(loop->multi, CURLMOPT_TIMERDATA, loop);
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_webhook_curl_cleanup(ngx_http_webhook_curl_t *loop)
+{
+    (void) curl_multi_cleanup(loop->multi);
+
+    if (loop->timer.timer_set) {
+        ngx_del_timer(&loop->timer);
+    }
+
+    if (loop->kick.posted) {
+        ngx_delete_posted_event(&loop->kick);
+    }
+
+    curl_global_cleanup();
+}
+
+
+/* libcurl says what it wants to know of a socket. */
+
+static int
+ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
+    void *data, void *assigned)
+{
+    ngx_http_webhook_curl_t  *loop = data;
+    ngx_http_webhook_watch_t *watch = assigned;
+
+    ngx_uint_t         in, out;
+    ngx_connection_t  *c;
+
+    if (what == CURL_POLL_REMOVE) {
+        if (watch) {
+            ngx_http_webhook_curl_unwatch(watch);
+        }
+
+        return 0;
+    }
+
+    if (watch == NULL) {
+        watch = ngx_http_webhook_curl_watch(loop, fd);
+        if (watch == NULL) {
+            goto starved;
+        }
+    }
+
+    c = watch->connection;
+
+    in = (what == CURL_POLL_IN || what == CURL_POLL_INOUT);
+    out = (what == CURL_POLL_OUT || what == CURL_POLL_INOUT);
+
+    if (!in && c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, 0);
+    }
+
+    if (!out && c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+
+    if (in && !c->read->active
+        && ngx_add_event(c->read, NGX_READ_EVENT, NGX_LEVEL_EVENT) != NGX_OK)
+    {
+        goto starved;
+    }
+
+    if (out && !c->write->active
+        && ngx_add_event(c->write, NGX_WRITE_EVENT, NGX_LEVEL_EVENT) != NGX_OK)
+    {
+        goto starved;
+    }
+
+    return 0;
+
+starved:
+
+    loop->starved(loop->data, easy);
+
+    return 0;
+}
+
+
+static ngx_http_webhook_watch_t *
+ngx_http_webhook_curl_watch(ngx_http_webhook_curl_t *loop, curl_socket_t fd)
+{
+    ngx_file_info_t            fi;
+    ngx_connection_t          *c;
+    ngx_http_webhook_watch_t  *watch;
+
+    watch = ngx_alloc(sizeof(ngx_http_webhook_watch_t), loop->cycle->log);
+    if (watch == NULL) {
+        return NULL;
+    }
+
+    c = ngx_get_connection(fd, loop->cycle->log);
+
+    if (c == NULL) {
+        ngx_free(watch);
+        return NULL;
+    }
+
+    watch->loop = loop;
+    watch->connection = c;
+    watch->socket = (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR)
+                    ? 0 : ngx_file_uniq(&fi);
+
+    c->data = watch;
+    c->log = loop->cycle->log;
+    c->read->log = c->log;
+    c->write->log = c->log;
+    c->read->handler = ngx_http_webhook_curl_read_handler;
+    c->write->handler = ngx_http_webhook_curl_write_handler;
+
+    (void) curl_multi_assign(loop->multi, fd, watch);
+
+    loop->nwatched++;
+
+    return watch;
+}
+
+
+static void
+ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch)
+{
+    ngx_uint_t         flags;
+    ngx_file_info_t    fi;
+    ngx_connection_t  *c;
+
+    c = watch->connection;
+
+    /* a socket that is closed has left epoll; its number may be another's */
+
+    flags = (ngx_fd_info(c->fd, &fi) == NGX_FILE_ERROR
+             || ngx_file_uniq(&fi) != watch->socket)
+            ? NGX_CLOSE_EVENT : 0;
+
+    if (c->read->active) {
+        (void) ngx_del_event(c->read, NGX_READ_EVENT, flags);
+    }
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
+    }
+
+    (void) curl_multi_assign(watch->loop->multi, c->fd, NULL);
+
+    watch->loop->nwatched--;
+
+    ngx_free_connection(c);
+    c->fd = (ngx_socket_t) -1;
+
+    ngx_free(watch);
+}
+
+
+static int
+ngx_http_webhook_curl_timeout(CURLM *multi, long msec, void *data)
+{
+    ngx_http_webhook_curl_t *loop = data;
+
+    /* nginx takes a change of less than 300 ms for none: delete first */
+
+    if (loop->timer.timer_set) {
+        ngx_del_timer(&loop->timer);
+    }
+
+    if (msec == 0) {
+        ngx_post_event(&loop->kick, &ngx_posted_events);
+
+    } else if (msec > 0) {
+        ngx_add_timer(&loop->timer, (ngx_msec_t) msec);
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_webhook_curl_read_handler(ngx_event_t *ev)
+{
+    ngx_connection_t          *c;
+    ngx_http_webhook_watch_t  *watch;
+
+    c = ev->data;
+    watch = c->data;
+
+    if (c->close) {
+        watch->loop->closing(watch->loop->data);
+        return;
+    }
+
+    ngx_http_webhook_curl_action(watch->loop, c->fd, CURL_CSELECT_IN);
+}
+
+
+static void
+ngx_http_webhook_curl_write_handler(ngx_event_t *ev)
+{
+    ngx_connection_t          *c;
+    ngx_http_webhook_watch_t  *watch;
+
+    c = ev->data;
+    watch = c->data;
+
+    ngx_http_webhook_curl_action(watch->loop, c->fd, CURL_CSELECT_OUT);
+}
+
+
+static void
+ngx_http_webhook_curl_timer_handler(ngx_event_t *ev)
+{
+    ngx_connection_t  *c;
+
+    c = ev->data;
+
+    ngx_http_webhook_curl_action(c->data, CURL_SOCKET_TIMEOUT, 0);
+}
+
+
+static void
+ngx_http_webhook_curl_action(ngx_http_webhook_curl_t *loop, curl_socket_t fd,
+    int mask)
+{
+    int         n;
+    CURLMsg    *msg;
+    CURLMcode   rc;
+
+    rc = curl_multi_socket_action(loop->multi, fd, mask, &n);
+
+    if (rc != CURLM_OK) {
+        ngx_log_error(NGX_LOG_ALERT, loop->cycle->log, 0,
+                      "curl_multi_socket_action() failed: %s",
+                      curl_multi_strerror(rc));
+    }
+
+    while ((msg = curl_multi_info_read(loop->multi, &n)) != NULL) {
+
+        if (msg->msg == CURLMSG_DONE) {
+            loop->done(loop->data, msg->easy_handle, msg->data.result);
+        }
+    }
+}

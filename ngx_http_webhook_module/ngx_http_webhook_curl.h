@@ -1,0 +1,55 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Internals of the built-in transport: libcurl's multi interface on nginx's
+ * event loop.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_CURL_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_CURL_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+
+#include <curl/curl.h>
+
+
+/*
+ * A multi handle and its events.  The callbacks get "data" and run on the
+ * event loop:
+ *
+ * done      a transfer has ended; it may be removed from the multi handle
+ * starved   there is no nginx connection for a socket of a transfer; runs
+ *           inside of libcurl, where it must not be removed
+ * closing   the time of an exiting worker is over
+ */
+
+typedef struct {
+    CURLM             *multi;
+    ngx_cycle_t       *cycle;
+    ngx_event_t        timer;
+    ngx_event_t        kick;        /* a time-out of 0 */
+    ngx_connection_t   dummy;
+    ngx_uint_t         nwatched;    /* nginx connections in use */
+
+    void             (*done)(void *data, CURL *easy, CURLcode rc);
+    void             (*starved)(void *data, CURL *easy);
+    void             (*closing)(void *data);
+    void              *data;
+} ngx_http_webhook_curl_t;
+
+
+/* The callbacks are set by the caller.  NGX_ERROR is logged. */
+ngx_int_t ngx_http_webhook_curl_init(ngx_http_webhook_curl_t *loop,
+    ngx_cycle_t *cycle);
+
+/* All transfers have been removed. */
+void ngx_http_webhook_curl_cleanup(ngx_http_webhook_curl_t *loop);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_CURL_H_INCLUDED_ */
