@@ -64,7 +64,6 @@ ngx_http_webhook_ingest_batch(ngx_http_request_t *r, ngx_str_t *body)
     ngx_str_t                       rest, text;
     ngx_uint_t                      n;
     ngx_pool_t                     *pool;
-    ngx_http_webhook_main_conf_t   *wmcf;
     ngx_http_webhook_batch_body_t  *batch;
 
     for (n = 0, rest = *body; ngx_http_webhook_batch_next(&rest, &text); n++) {
@@ -100,15 +99,9 @@ ngx_http_webhook_ingest_batch(ngx_http_request_t *r, ngx_str_t *body)
     batch->cleanup->handler = ngx_http_webhook_batch_cleanup;
     batch->cleanup->data = batch;
 
-    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
-
-    ngx_http_webhook_store_cork(wmcf->store);
-
     for (n = 0, rest = *body; ngx_http_webhook_batch_next(&rest, &text); n++) {
         ngx_http_webhook_batch_line(r, batch, &batch->lines[n], &text);
     }
-
-    ngx_http_webhook_store_uncork(wmcf->store);
 
     if (batch->waiting) {
         return NGX_AGAIN;

@@ -64,7 +64,6 @@ struct ngx_http_webhook_store_s {
     ngx_queue_t                         writes;     /* waiting */
     ngx_queue_t                         reads;
     ngx_uint_t                          waiting;
-    ngx_uint_t                          corked;
 
     ngx_http_webhook_store_agent_t      writer;
     ngx_http_webhook_store_agent_t      readers[NGX_HTTP_WEBHOOK_STORE_READERS];
@@ -78,6 +77,7 @@ struct ngx_http_webhook_store_s {
 
     ngx_uint_t                          holds;
     ngx_event_t                         hold;
+    ngx_event_t                         gather;
     ngx_connection_t                    dummy;
 };
 
@@ -85,6 +85,7 @@ struct ngx_http_webhook_store_s {
 static ngx_int_t ngx_http_webhook_store_agent(ngx_http_webhook_store_t *store,
     ngx_http_webhook_store_agent_t *agent,
     ngx_http_webhook_store_agent_e kind, ngx_pool_t *pool);
+static void ngx_http_webhook_store_gather(ngx_event_t *ev);
 static void ngx_http_webhook_store_start(ngx_http_webhook_store_t *store);
 static void ngx_http_webhook_store_run(ngx_http_webhook_store_agent_t *agent,
     ngx_thread_pool_t *pool);
@@ -131,6 +132,11 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->hold.data = &store->dummy;
     store->hold.log = cycle->log;
     store->dummy.fd = (ngx_socket_t) -1;
+    store->dummy.data = store;
+
+    store->gather.handler = ngx_http_webhook_store_gather;
+    store->gather.data = &store->dummy;
+    store->gather.log = cycle->log;
 
     if (ngx_http_webhook_store_agent(store, &store->writer,
                                      NGX_HTTP_WEBHOOK_WRITES, cycle->pool)
@@ -206,24 +212,21 @@ ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
     store->waiting++;
     ngx_http_webhook_store_hold(store);
 
-    if (!store->corked) {
-        ngx_http_webhook_store_start(store);
-    }
+    /* when this turn of the event loop is over: what it brings belongs
+       together */
+
+    ngx_post_event(&store->gather, &ngx_posted_events);
 }
 
 
-void
-ngx_http_webhook_store_cork(ngx_http_webhook_store_t *store)
+static void
+ngx_http_webhook_store_gather(ngx_event_t *ev)
 {
-    store->corked = 1;
-}
+    ngx_connection_t  *c;
 
+    c = ev->data;
 
-void
-ngx_http_webhook_store_uncork(ngx_http_webhook_store_t *store)
-{
-    store->corked = 0;
-    ngx_http_webhook_store_start(store);
+    ngx_http_webhook_store_start(c->data);
 }
 
 

@@ -414,17 +414,11 @@ void ngx_http_webhook_store_listen(ngx_http_webhook_store_t *store,
 
 /*
  * Posts an operation.  Its handler always runs, later and from the event
- * loop, unless the process ends before.
+ * loop, unless the process ends before.  What is posted in one turn of the
+ * event loop is carried out in one transaction, as far as a batch reaches.
  */
 void ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
     ngx_http_webhook_op_t *op);
-
-/*
- * Between the two, what is posted waits, to be carried out in one transaction
- * as far as a batch reaches.
- */
-void ngx_http_webhook_store_cork(ngx_http_webhook_store_t *store);
-void ngx_http_webhook_store_uncork(ngx_http_webhook_store_t *store);
 
 /*
  * Returns 1 where a worker has changed the configuration and this one does

@@ -447,7 +447,16 @@ ngx_http_webhook_sqlite_write(void *session, ngx_http_webhook_batch_t *batch,
 
     batch->generation = s->snapshot;
     batch->shared = s->lock.shared;
-    batch->backlog = (s->pages >= NGX_HTTP_WEBHOOK_SQLITE_SETTLE);
+
+    if (s->pages < s->settled) {
+        s->settled = 0;                      /* the log was begun anew */
+    }
+
+    batch->backlog = (s->pages - s->settled >= NGX_HTTP_WEBHOOK_SQLITE_SETTLE);
+
+    if (batch->backlog) {
+        s->settled = s->pages;
+    }
 }
 
 

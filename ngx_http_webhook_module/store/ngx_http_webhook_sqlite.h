@@ -24,8 +24,8 @@
 #define NGX_HTTP_WEBHOOK_SQLITE_PURGES     500   /* keys a look */
 #define NGX_HTTP_WEBHOOK_SQLITE_LOOKS      64    /* webhooks a claim */
 #define NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER   500   /* ms */
-#define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     1000  /* pages of the log before a
-                                                    checkpoint */
+#define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     4096  /* pages of the log from one
+                                                    checkpoint to the next */
 #define NGX_HTTP_WEBHOOK_SQLITE_RESTART    16384 /* before one that makes
                                                     writers wait */
 
@@ -85,6 +85,7 @@ typedef struct {
     int64_t                          now;        /* ms, of the transaction */
     int64_t                          looked;     /* for dead owners, ms */
     int                              pages;      /* of the write-ahead log */
+    int                              settled;    /* at the last checkpoint */
     unsigned                         fatal:1;    /* the whole batch failed */
 } ngx_http_webhook_sqlite_t;
 
