@@ -38,7 +38,7 @@ echo "} ngx_http_webhook_sql_e;"
 echo
 echo "#endif /* _NGX_HTTP_WEBHOOK_SQL_H_INCLUDED_ */"
 echo
-echo "#ifdef NGX_HTTP_WEBHOOK_SQL_TABLES"
+echo "#ifdef NGX_HTTP_WEBHOOK_SQL_STATEMENTS"
 echo
 echo "static const char  *ngx_http_webhook_sql[] = {"
 cat "$dir"/*.sql | awk '
@@ -53,6 +53,9 @@ cat "$dir"/*.sql | awk '
     }'
 echo "};"
 echo
+echo "#endif /* NGX_HTTP_WEBHOOK_SQL_STATEMENTS */"
+echo
+echo "#ifdef NGX_HTTP_WEBHOOK_SQL_MIGRATIONS"
 echo
 echo "static const char  *ngx_http_webhook_sql_migrations[] = {"
 for f in "$dir"/migrations/[0-9]*.sql; do
@@ -62,4 +65,4 @@ done
 echo "        0"
 echo "};"
 echo
-echo "#endif /* NGX_HTTP_WEBHOOK_SQL_TABLES */"
+echo "#endif /* NGX_HTTP_WEBHOOK_SQL_MIGRATIONS */"

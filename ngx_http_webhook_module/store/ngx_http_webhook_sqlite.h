@@ -90,7 +90,7 @@ typedef struct {
 } ngx_http_webhook_sqlite_t;
 
 
-/* sqlite.c: statements and transactions */
+/* sqlite_stmt.c */
 
 /*
  * Returns a statement, ready to be bound, or NULL: what went wrong is logged,
@@ -124,6 +124,19 @@ ngx_int_t ngx_http_webhook_sqlite_column(sqlite3_stmt *stmt, int n,
 ngx_http_webhook_id_t ngx_http_webhook_sqlite_id(ngx_http_webhook_sqlite_t *s);
 
 int64_t ngx_http_webhook_sqlite_now(void);
+
+/* Statements without parameters; the first row's first column. */
+ngx_int_t ngx_http_webhook_sqlite_script(ngx_http_webhook_sqlite_t *s,
+    const char *sql);
+ngx_int_t ngx_http_webhook_sqlite_pragma(ngx_http_webhook_sqlite_t *s,
+    const char *sql, int64_t *value);
+
+/*
+ * Logs an error, and what to do about it where that is known.  Errors that
+ * lie in one statement's values leave the batch a second try.
+ */
+void ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
+    const char *what);
 
 
 /* sqlite_lock.c */

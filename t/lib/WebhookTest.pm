@@ -75,6 +75,7 @@ sub config {
     return <<CONF;
 $modules$user
 worker_processes $self->{workers};
+env LD_PRELOAD; env ASAN_OPTIONS; env UBSAN_OPTIONS;
 error_log logs/error.log info;
 pid logs/nginx.pid;
 $self->{main}
