@@ -245,6 +245,14 @@ ngx_int_t ngx_http_webhook_sqlite_find_company(ngx_http_webhook_sqlite_t *s,
     ngx_str_t *ref, ngx_pool_t *pool, ngx_http_webhook_company_t *company,
     ngx_uint_t *found);
 
+/*
+ * The identifier of the company that an operation is about, which must have
+ * access where "access" is set.  0 where there is none: op->status is set.
+ */
+ngx_int_t ngx_http_webhook_sqlite_company_for(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op, ngx_str_t *ref, ngx_uint_t access,
+    ngx_http_webhook_id_t *id);
+
 /* The subscriptions of a webhook. */
 ngx_int_t ngx_http_webhook_sqlite_subscriptions(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id, ngx_pool_t *pool, ngx_uint_t *n,

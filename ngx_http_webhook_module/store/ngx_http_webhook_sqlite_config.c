@@ -20,9 +20,6 @@
 
 static ngx_int_t ngx_http_webhook_sqlite_company_row(sqlite3_stmt *stmt,
     ngx_pool_t *pool, ngx_http_webhook_company_t *company);
-static ngx_int_t ngx_http_webhook_sqlite_company_for(
-    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op, ngx_str_t *ref,
-    ngx_uint_t access, ngx_http_webhook_id_t *id);
 static ngx_int_t ngx_http_webhook_sqlite_webhook_row(
     ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt, ngx_pool_t *pool,
     ngx_http_webhook_webhook_t *webhook);
@@ -91,9 +88,7 @@ ngx_http_webhook_sqlite_company_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
 }
 
 
-/* The company of a request; 0 where the operation ends with its status. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_sqlite_company_for(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op, ngx_str_t *ref, ngx_uint_t access,
     ngx_http_webhook_id_t *id)

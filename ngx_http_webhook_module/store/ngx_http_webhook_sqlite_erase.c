@@ -70,22 +70,14 @@ ngx_http_webhook_sqlite_message_delete(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_event_op_t *eop = (ngx_http_webhook_event_op_t *) op;
 
-    ngx_int_t                    rc;
-    ngx_uint_t                   found;
-    sqlite3_stmt                *stmt;
-    ngx_http_webhook_id_t        owner;
-    ngx_http_webhook_company_t   company;
+    ngx_int_t               rc;
+    sqlite3_stmt           *stmt;
+    ngx_http_webhook_id_t   owner, company_id;
 
-    if (ngx_http_webhook_sqlite_find_company(s, &eop->ref, op->pool, &company,
-                                             &found)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    rc = ngx_http_webhook_sqlite_company_for(s, op, &eop->ref, 0, &company_id);
 
-    if (!found) {
-        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
-        return NGX_OK;
+    if (rc != NGX_OK || company_id == 0) {
+        return rc;
     }
 
     stmt = ngx_http_webhook_sqlite_stmt(s,
@@ -102,7 +94,7 @@ ngx_http_webhook_sqlite_message_delete(ngx_http_webhook_sqlite_t *s,
 
     (void) sqlite3_reset(stmt);
 
-    if (owner != company.id) {
+    if (owner != company_id) {
         op->status = NGX_HTTP_WEBHOOK_STORE_NOT_FOUND;
         return NGX_OK;
     }
@@ -145,36 +137,30 @@ ngx_http_webhook_sqlite_company_delete(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_company_op_t *cop = (ngx_http_webhook_company_op_t *) op;
 
-    ngx_uint_t                   found;
-    ngx_http_webhook_company_t   row;
+    ngx_int_t              rc;
+    ngx_http_webhook_id_t  id;
 
-    if (ngx_http_webhook_sqlite_find_company(s, &cop->ref, op->pool, &row,
-                                             &found)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    rc = ngx_http_webhook_sqlite_company_for(s, op, &cop->ref, 0, &id);
 
-    if (!found) {
-        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
-        return NGX_OK;
+    if (rc != NGX_OK || id == 0) {
+        return rc;
     }
 
     s->generation++;
 
     if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_COMPANY_DELETE, 3,
-                                    row.id, s->now, s->generation)
+                                    id, s->now, s->generation)
             != NGX_OK
         || ngx_http_webhook_sqlite_run(s,
                                   NGX_HTTP_WEBHOOK_SQL_COMPANY_WEBHOOKS_DELETE,
-                                  3, row.id, s->now, s->generation)
+                                  3, id, s->now, s->generation)
             != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_ERASE_KEYS, 1,
-                                       row.id, 0, 0);
+                                       id, 0, 0);
 }
 
 

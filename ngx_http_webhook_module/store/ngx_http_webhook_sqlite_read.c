@@ -60,23 +60,16 @@ ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_list_op_t *list = (ngx_http_webhook_list_op_t *) op;
 
-    ngx_int_t                    rc;
-    ngx_uint_t                   found;
-    sqlite3_stmt                *stmt;
-    ngx_http_webhook_id_t        cursor;
-    ngx_http_webhook_event_t    *event;
-    ngx_http_webhook_company_t   company;
+    ngx_int_t                  rc;
+    sqlite3_stmt              *stmt;
+    ngx_http_webhook_id_t      cursor, company_id;
+    ngx_http_webhook_event_t  *event;
 
-    if (ngx_http_webhook_sqlite_find_company(s, &list->ref, op->pool,
-                                             &company, &found)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    rc = ngx_http_webhook_sqlite_company_for(s, op, &list->ref, 0,
+                                             &company_id);
 
-    if (!found) {
-        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
-        return NGX_OK;
+    if (rc != NGX_OK || company_id == 0) {
+        return rc;
     }
 
     list->rows = ngx_array_create(op->pool, list->limit + 1,
@@ -91,12 +84,12 @@ ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
 
     ngx_http_webhook_sqlite_int(stmt, 1, cursor);
     ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_SQLITE_SLICE);
-    ngx_http_webhook_sqlite_int(stmt, 3, company.id);
+    ngx_http_webhook_sqlite_int(stmt, 3, company_id);
     ngx_http_webhook_sqlite_int(stmt, 4, list->webhook_id);
     ngx_http_webhook_sqlite_int(stmt, 5, list->status);
     ngx_http_webhook_sqlite_int(stmt, 6, list->message_id);
     ngx_http_webhook_sqlite_text(stmt, 7, &list->event);
-    ngx_http_webhook_sqlite_int(stmt, 8, company.id);
+    ngx_http_webhook_sqlite_int(stmt, 8, company_id);
     ngx_http_webhook_sqlite_int(stmt, 9, list->limit + 1);
 
     while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
@@ -123,7 +116,7 @@ ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
 
     /* no event is older than its company */
 
-    return ngx_http_webhook_sqlite_slice(s, cursor, company.id, &list->next);
+    return ngx_http_webhook_sqlite_slice(s, cursor, company_id, &list->next);
 }
 
 
@@ -160,28 +153,20 @@ ngx_http_webhook_sqlite_event_get(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_event_op_t *eop = (ngx_http_webhook_event_op_t *) op;
 
-    ngx_int_t                    rc;
-    ngx_uint_t                   found;
-    sqlite3_stmt                *stmt;
-    ngx_http_webhook_id_t        last;
-    ngx_http_webhook_company_t   company;
+    ngx_int_t               rc;
+    sqlite3_stmt           *stmt;
+    ngx_http_webhook_id_t   last, company_id;
 
-    if (ngx_http_webhook_sqlite_find_company(s, &eop->ref, op->pool, &company,
-                                             &found)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    rc = ngx_http_webhook_sqlite_company_for(s, op, &eop->ref, 0, &company_id);
 
-    if (!found) {
-        op->status = NGX_HTTP_WEBHOOK_STORE_COMPANY_NOT_FOUND;
-        return NGX_OK;
+    if (rc != NGX_OK || company_id == 0) {
+        return rc;
     }
 
     stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_GET);
 
     ngx_http_webhook_sqlite_int(stmt, 1, eop->event.id);
-    ngx_http_webhook_sqlite_int(stmt, 2, company.id);
+    ngx_http_webhook_sqlite_int(stmt, 2, company_id);
 
     rc = ngx_http_webhook_sqlite_step(s, stmt);
 

@@ -152,6 +152,7 @@ sub start {
     my $self = shift;
 
     $self->write_config;
+    unlink "$self->{dir}/logs/nginx.pid";     # of one that was killed
 
     my ($code, $out) = $self->run_nginx;
     die "nginx did not start: $out\n" if $code;
