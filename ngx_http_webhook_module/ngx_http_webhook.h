@@ -7,9 +7,9 @@
 /*
  * What every part of the module shares: identifiers, limits and the
  * configuration.  Includes of other files point to lower ranks only, in this
- * order: webhook.h; json, name, sign, policy; target; store.h, store.c and
- * store/; resolve, delivery.h, transport; deliver; dispatch; http, auth,
- * ingest, api; keys, conf; module.
+ * order: webhook.h; json, name, sign, policy, keys; target; store.h, store.c
+ * and store/; resolve, delivery.h, curl, transport; deliver; dispatch; http,
+ * auth, ingest, api; conf; module.
  */
 
 

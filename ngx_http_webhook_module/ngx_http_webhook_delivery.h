@@ -66,7 +66,6 @@ struct ngx_http_webhook_delivery_s {
 
     /* the transport's */
 
-    void                            *transfer;
     ngx_http_webhook_delivery_pt     answered;
 
     /* the outcome: attempt.error is null after a 2xx only */

@@ -410,6 +410,15 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
         return;
     }
 
+    if (held->message->payload.len == 0) {
+
+        /* erased for its age while another worker tried it */
+
+        ngx_http_webhook_dispatch_ready(dispatch, lane);
+        ngx_http_webhook_dispatch_release(dispatch, held, "payload_expired");
+        return;
+    }
+
     if (ngx_exiting || (!lane->target->enabled && !test)) {
         ngx_http_webhook_dispatch_ready(dispatch, lane);
         ngx_http_webhook_dispatch_release(dispatch, held, NULL);

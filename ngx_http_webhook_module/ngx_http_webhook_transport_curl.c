@@ -504,8 +504,6 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, (char *) d->body.data);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE, (long) d->body.len);
 
-    d->transfer = t;
-
     if (curl_multi_add_handle(transport->curl.multi, t->easy) != CURLM_OK) {
         ngx_http_webhook_transfer_clear(t);
         return NGX_ERROR;
@@ -670,7 +668,6 @@ ngx_http_webhook_transfer_clear(ngx_http_webhook_transfer_t *t)
     curl_easy_setopt(t->easy, CURLOPT_RESOLVE, NULL);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, NULL);
 
-    t->delivery->transfer = NULL;
     t->delivery = NULL;
 
     ngx_queue_remove(&t->queue);

@@ -122,6 +122,19 @@ is($e->{status}, 'cancelled', 'what was still to be sent is cancelled');
 is($e->{reason}, 'payload_expired', 'with the reason');
 is(scalar(@{ $e->{attempts} }), 1, 'its log is there still');
 
+# a payload that was erased while its event was tried is not sent any more
+
+my $sent = my @got = $t->received;
+$t->stop;
+WebhookTest::sh("sqlite3 $db \"UPDATE webhook_event SET status = 0, due_at = 1 WHERE id ="
+    . " (SELECT max(id) FROM webhook_event); INSERT OR REPLACE INTO webhook_queue"
+    . " SELECT webhook_id, 1 FROM webhook_event WHERE status = 0\"");
+chown((getpwnam 'nobody')[2, 3], glob "$db*") if $> == 0 && $t->user =~ /^nobody/;
+$t->start;
+$t->wait_for('it to be cancelled', sub { !$t->events('acme', 'status=pending') });
+is($t->event('acme', $bad->{id})->{reason}, 'payload_expired', 'an erased payload');
+is(scalar(@got = $t->received), $sent, 'is not sent');
+
 $t->stop;
 $t->{http} = 'webhook_retention payloads=1s logs=1s;';
 $t->start;
