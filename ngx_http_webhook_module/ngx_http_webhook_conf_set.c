@@ -72,7 +72,7 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    rv = ngx_http_webhook_threads(cf, "webhook_read", "threads=3",
+    rv = ngx_http_webhook_threads(cf, "webhook_read", "threads=4",
                                   &wmcf->read_pool);
     if (rv != NGX_CONF_OK) {
         return rv;

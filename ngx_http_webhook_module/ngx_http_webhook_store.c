@@ -15,8 +15,8 @@
  *     post -> waiting -> batch (thread: write) -> done -> handlers
  *
  * What reads goes to other threads, a session for each: a slow list never
- * delays a commit.  So do checkpoints, after the batches that ask for one: the
- * writing thread goes on meanwhile.
+ * delays a commit.  So do checkpoints, and the index that lists are made from,
+ * after the batches that ask for them: the writing thread goes on meanwhile.
  *
  * A session is opened by the first operation that needs one, in its thread,
  * the writer's first; while that fails, operations end as unavailable, and it
@@ -39,7 +39,8 @@
 typedef enum {
     NGX_HTTP_WEBHOOK_WRITES = 0,
     NGX_HTTP_WEBHOOK_READS,
-    NGX_HTTP_WEBHOOK_SETTLES
+    NGX_HTTP_WEBHOOK_SETTLES,
+    NGX_HTTP_WEBHOOK_INDEXES
 } ngx_http_webhook_store_agent_e;
 
 
@@ -68,6 +69,7 @@ struct ngx_http_webhook_store_s {
     ngx_http_webhook_store_agent_t      writer;
     ngx_http_webhook_store_agent_t      readers[NGX_HTTP_WEBHOOK_STORE_READERS];
     ngx_http_webhook_store_agent_t      settler;
+    ngx_http_webhook_store_agent_t      indexer;
 
     ngx_http_webhook_store_targets_pt   targets_handler;
     void                               *targets_data;
@@ -143,6 +145,9 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
             != NGX_OK
         || ngx_http_webhook_store_agent(store, &store->settler,
                                         NGX_HTTP_WEBHOOK_SETTLES, cycle->pool)
+            != NGX_OK
+        || ngx_http_webhook_store_agent(store, &store->indexer,
+                                        NGX_HTTP_WEBHOOK_INDEXES, cycle->pool)
             != NGX_OK)
     {
         return NULL;
@@ -331,6 +336,11 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
         return;
     }
 
+    if (agent->kind == NGX_HTTP_WEBHOOK_INDEXES) {
+        store->engine->index(agent->session, log);
+        return;
+    }
+
     op = ngx_queue_data(ngx_queue_head(&agent->batch.ops),
                         ngx_http_webhook_op_t, queue);
 
@@ -350,7 +360,9 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
 
     agent->busy = 0;
 
-    if (agent->kind == NGX_HTTP_WEBHOOK_SETTLES) {
+    if (agent->kind == NGX_HTTP_WEBHOOK_SETTLES
+        || agent->kind == NGX_HTTP_WEBHOOK_INDEXES)
+    {
         return;
     }
 
@@ -371,6 +383,10 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
 
             if (agent->batch.backlog && !store->settler.busy) {
                 ngx_http_webhook_store_run(&store->settler, store->read_pool);
+            }
+
+            if (agent->batch.unindexed && !store->indexer.busy) {
+                ngx_http_webhook_store_run(&store->indexer, store->read_pool);
             }
 
         } else {
@@ -539,5 +555,9 @@ ngx_http_webhook_store_destroy(ngx_http_webhook_store_t *store)
 
     if (store->settler.session) {
         store->engine->close(store->settler.session);
+    }
+
+    if (store->indexer.session) {
+        store->engine->close(store->indexer.session);
     }
 }

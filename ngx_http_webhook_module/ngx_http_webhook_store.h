@@ -319,6 +319,8 @@ typedef struct {
     ngx_uint_t                       backlog;     /* out: 1 where what was
                                                      committed should be put
                                                      in its place */
+    ngx_uint_t                       unindexed;   /* out: 1 where it is time
+                                                     for "index" */
 } ngx_http_webhook_batch_t;
 
 
@@ -356,6 +358,8 @@ typedef struct {
  * read    carries out an operation that reads
  * settle  puts what was committed in its place (a checkpoint); a session for
  *         reading
+ * index   brings what lists and statistics are made from up to date; a
+ *         session for reading
  * close   ends a session
  */
 
@@ -368,6 +372,7 @@ typedef struct {
     void        (*read)(void *session, ngx_http_webhook_op_t *op,
                     ngx_log_t *log);
     void        (*settle)(void *session, ngx_log_t *log);
+    void        (*index)(void *session, ngx_log_t *log);
     void        (*close)(void *session);
 } ngx_http_webhook_engine_t;
 

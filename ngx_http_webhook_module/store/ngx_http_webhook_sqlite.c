@@ -34,6 +34,8 @@ static void *ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
 static ngx_int_t ngx_http_webhook_sqlite_open_db(ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_open_writer(
     ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_synchronous(
+    ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_migrate(ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_backup(ngx_http_webhook_sqlite_t *s,
     int64_t version);
@@ -46,7 +48,7 @@ static void ngx_http_webhook_sqlite_undo(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 static ngx_int_t ngx_http_webhook_sqlite_begin(ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_commit(ngx_http_webhook_sqlite_t *s);
-static void ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s);
+static void ngx_http_webhook_sqlite_bury(ngx_http_webhook_sqlite_t *s);
 static void ngx_http_webhook_sqlite_read(void *session,
     ngx_http_webhook_op_t *op, ngx_log_t *log);
 static int ngx_http_webhook_sqlite_logged(void *data, sqlite3 *db,
@@ -63,6 +65,7 @@ ngx_http_webhook_engine_t  ngx_http_webhook_sqlite = {
     ngx_http_webhook_sqlite_write,
     ngx_http_webhook_sqlite_read,
     ngx_http_webhook_sqlite_settle,
+    ngx_http_webhook_sqlite_index,
     ngx_http_webhook_sqlite_close
 };
 
@@ -209,9 +212,7 @@ ngx_http_webhook_sqlite_open_writer(ngx_http_webhook_sqlite_t *s)
     rc = ngx_http_webhook_sqlite_script(s, "PRAGMA journal_mode = WAL;");
 
     if (rc == NGX_OK) {
-        rc = ngx_http_webhook_sqlite_script(s, s->conf->sync
-                                            ? "PRAGMA synchronous = FULL;"
-                                            : "PRAGMA synchronous = NORMAL;");
+        rc = ngx_http_webhook_sqlite_synchronous(s);
     }
 
     if (rc == NGX_OK) {
@@ -225,6 +226,15 @@ ngx_http_webhook_sqlite_open_writer(ngx_http_webhook_sqlite_t *s)
     ngx_http_webhook_sqlite_turn_free(&s->lock);
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_synchronous(ngx_http_webhook_sqlite_t *s)
+{
+    return ngx_http_webhook_sqlite_script(s, s->conf->sync
+                                          ? "PRAGMA synchronous = FULL;"
+                                          : "PRAGMA synchronous = NORMAL;");
 }
 
 
@@ -451,6 +461,13 @@ ngx_http_webhook_sqlite_write(void *session, ngx_http_webhook_batch_t *batch,
     if (batch->backlog) {
         s->settled = s->pages;
     }
+
+    batch->unindexed = (s->now - s->indexed >= NGX_HTTP_WEBHOOK_SQLITE_INDEX
+                        || s->now < s->indexed);
+
+    if (batch->unindexed) {
+        s->indexed = s->now;
+    }
 }
 
 
@@ -635,25 +652,35 @@ ngx_http_webhook_sqlite_commit(ngx_http_webhook_sqlite_t *s)
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_sqlite_exec(s,
-               ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_COMMIT));
+    if (ngx_http_webhook_sqlite_exec(s,
+            ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_COMMIT))
+        != NGX_OK)
+    {
+        ngx_http_webhook_sqlite_bury(s);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
+/*
+ * A commit whose sync failed has left whole frames in the write-ahead log,
+ * which would be replayed if nginx were killed now, though everyone is told
+ * that nothing was kept.  The next commit overwrites them: so one follows at
+ * once, without a sync, as good as that can be on a disk that fails.
+ */
+
 static void
-ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s)
+ngx_http_webhook_sqlite_bury(ngx_http_webhook_sqlite_t *s)
 {
-    ngx_uint_t  i;
+    ngx_http_webhook_sqlite_rollback(s);
 
-    for (i = 0; i < NGX_HTTP_WEBHOOK_SQL_N; i++) {
-        if (s->stmts[i]) {
-            (void) sqlite3_reset(s->stmts[i]);
-        }
-    }
+    (void) ngx_http_webhook_sqlite_named(s, NGX_HTTP_WEBHOOK_SQL_BURY);
 
-    if (s->db && !sqlite3_get_autocommit(s->db)) {
-        (void) sqlite3_exec(s->db, "ROLLBACK;", NULL, NULL, NULL);
-    }
+    ngx_http_webhook_sqlite_rollback(s);
+
+    (void) ngx_http_webhook_sqlite_synchronous(s);
 }
 
 
@@ -665,6 +692,13 @@ ngx_http_webhook_sqlite_read(void *session, ngx_http_webhook_op_t *op,
 
     s->log = log;
     s->now = ngx_http_webhook_sqlite_now();
+
+    if (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_LIST) {
+
+        /* without the index, lists are slower */
+
+        (void) ngx_http_webhook_sqlite_index_attach(s, 0);
+    }
 
     if (ngx_http_webhook_sqlite_exec(s,
             ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_BEGIN_READ))

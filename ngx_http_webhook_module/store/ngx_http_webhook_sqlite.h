@@ -28,6 +28,15 @@
                                                     checkpoint to the next */
 #define NGX_HTTP_WEBHOOK_SQLITE_RESTART    16384 /* before one that makes
                                                     writers wait */
+#define NGX_HTTP_WEBHOOK_SQLITE_INDEX      1000  /* ms between windows */
+
+#define NGX_HTTP_WEBHOOK_INDEX_MINUTE      60000 /* ms, a bucket */
+#define NGX_HTTP_WEBHOOK_INDEX_HOUR        3600000
+
+/* A message's webhook events have the identifiers that follow its own. */
+
+#define ngx_http_webhook_sqlite_last_event(message_id)                        \
+    ((message_id) + NGX_HTTP_WEBHOOK_MAX_WEBHOOKS)
 
 
 /*
@@ -86,7 +95,19 @@ typedef struct {
     int64_t                          looked;     /* for dead owners, ms */
     int                              pages;      /* of the write-ahead log */
     int                              settled;    /* at the last checkpoint */
+    int64_t                          indexed;    /* when it was asked for */
     unsigned                         fatal:1;    /* the whole batch failed */
+    unsigned                         damaged:1;  /* a database file is */
+
+    /* of who reads or fills the index of lists */
+
+    ino_t                            index;      /* what is attached, or 0 */
+    int64_t                          failed_at;  /* ms, to fill it */
+    int64_t                          removed_at; /* ms, for it was damaged */
+    int64_t                          swept;      /* ms, the last time */
+    int64_t                          sweep_at;
+    ngx_http_webhook_id_t            swept_company;   /* up to these */
+    ngx_http_webhook_id_t            swept_webhook;
 } ngx_http_webhook_sqlite_t;
 
 
@@ -111,6 +132,10 @@ ngx_int_t ngx_http_webhook_sqlite_step(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_exec(ngx_http_webhook_sqlite_t *s,
     sqlite3_stmt *stmt);
 
+/* Binds the first "n" of three integers and executes. */
+ngx_int_t ngx_http_webhook_sqlite_run(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sql_e name, ngx_uint_t n, int64_t a, int64_t b, int64_t c);
+
 /* Binding; an ngx_str_t without data is NULL. */
 void ngx_http_webhook_sqlite_int(sqlite3_stmt *stmt, int n, int64_t value);
 void ngx_http_webhook_sqlite_text(sqlite3_stmt *stmt, int n, ngx_str_t *value);
@@ -128,8 +153,13 @@ int64_t ngx_http_webhook_sqlite_now(void);
 /* Statements without parameters; the first row's first column. */
 ngx_int_t ngx_http_webhook_sqlite_script(ngx_http_webhook_sqlite_t *s,
     const char *sql);
+ngx_int_t ngx_http_webhook_sqlite_named(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sql_e name);
 ngx_int_t ngx_http_webhook_sqlite_pragma(ngx_http_webhook_sqlite_t *s,
     const char *sql, int64_t *value);
+
+/* Ends whatever the session is about. */
+void ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s);
 
 /*
  * Logs an error, and what to do about it where that is known.  Errors that
@@ -162,6 +192,11 @@ ngx_int_t ngx_http_webhook_sqlite_dead_take(
     ngx_http_webhook_sqlite_lock_t *lock, ngx_uint_t owner);
 void ngx_http_webhook_sqlite_dead_free(ngx_http_webhook_sqlite_lock_t *lock,
     ngx_uint_t owner);
+
+/* The right to fill the index: NGX_DECLINED where another has it. */
+ngx_int_t ngx_http_webhook_sqlite_index_take(
+    ngx_http_webhook_sqlite_lock_t *lock);
+void ngx_http_webhook_sqlite_index_free(ngx_http_webhook_sqlite_lock_t *lock);
 
 /* Returns 1 where somebody has removed the file: nobody else has its locks. */
 ngx_uint_t ngx_http_webhook_sqlite_lock_lost(
@@ -278,10 +313,45 @@ ngx_int_t ngx_http_webhook_sqlite_housekeep(ngx_http_webhook_sqlite_t *s);
 
 /* sqlite_read.c */
 
-ngx_int_t ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op);
+/* A row of list_row or event_get; the strings are copied to the pool. */
+ngx_int_t ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt,
+    ngx_pool_t *pool, ngx_http_webhook_event_t *event);
+
 ngx_int_t ngx_http_webhook_sqlite_event_get(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
+
+/* sqlite_list.c */
+
+ngx_int_t ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* sqlite_index.c */
+
+/* The engine's "index". */
+void ngx_http_webhook_sqlite_index(void *session, ngx_log_t *log);
+
+/*
+ * Attaches the index that is there now as "lists", outside a transaction:
+ * s->index is 0 where there is none, or it is of another version.
+ */
+ngx_int_t ngx_http_webhook_sqlite_index_attach(ngx_http_webhook_sqlite_t *s,
+    ngx_uint_t create);
+
+/* How far it is. */
+ngx_int_t ngx_http_webhook_sqlite_index_state(ngx_http_webhook_sqlite_t *s,
+    int64_t *position, int64_t *change);
+
+/* Removes a damaged one: who has it attached will find the next. */
+void ngx_http_webhook_sqlite_index_remove(ngx_http_webhook_sqlite_t *s);
+
+/* sqlite_sweep.c */
+
+typedef ngx_int_t (*ngx_http_webhook_sqlite_sweep_pt)(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t id,
+    ngx_http_webhook_id_t from, ngx_uint_t *more);
+
+/* Takes some of what is of no use any more out of the index. */
+ngx_int_t ngx_http_webhook_sqlite_sweep(ngx_http_webhook_sqlite_t *s);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_SQLITE_H_INCLUDED_ */

@@ -19,11 +19,6 @@
 #define NGX_HTTP_WEBHOOK_SQLITE_ERASES  500     /* rows a slice */
 #define NGX_HTTP_WEBHOOK_SQLITE_BUDGET  10      /* ms a look */
 
-/* A message's webhook events have the identifiers that follow its own. */
-
-#define ngx_http_webhook_sqlite_last_event(message_id)                        \
-    ((message_id) + NGX_HTTP_WEBHOOK_MAX_WEBHOOKS)
-
 
 static ngx_int_t ngx_http_webhook_sqlite_erase(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t message_id);
@@ -38,30 +33,6 @@ static ngx_int_t ngx_http_webhook_sqlite_expire_payloads(
     ngx_http_webhook_sqlite_t *s, ngx_uint_t *more);
 static ngx_int_t ngx_http_webhook_sqlite_expire_logs(
     ngx_http_webhook_sqlite_t *s, ngx_uint_t *more);
-
-
-/* Binds up to three integers and executes. */
-
-static ngx_int_t
-ngx_http_webhook_sqlite_run(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_sql_e name, ngx_uint_t n, int64_t a, int64_t b, int64_t c)
-{
-    sqlite3_stmt  *stmt;
-
-    stmt = ngx_http_webhook_sqlite_stmt(s, name);
-
-    ngx_http_webhook_sqlite_int(stmt, 1, a);
-
-    if (n > 1) {
-        ngx_http_webhook_sqlite_int(stmt, 2, b);
-    }
-
-    if (n > 2) {
-        ngx_http_webhook_sqlite_int(stmt, 3, c);
-    }
-
-    return ngx_http_webhook_sqlite_exec(s, stmt);
-}
 
 
 ngx_int_t

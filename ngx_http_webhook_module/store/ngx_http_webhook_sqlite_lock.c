@@ -12,6 +12,7 @@
  *
  *     next, write    a turnstile of two: a writer takes "next", then "write",
  *                    then frees "next", so that who waits is served in turn
+ *     index          held by who fills the index of lists
  *     owner + n      held by the worker process that owner number n stands
  *                    for, as long as it lives
  *
@@ -27,6 +28,7 @@
 #define NGX_HTTP_WEBHOOK_LOCK_SIZE    4096
 #define NGX_HTTP_WEBHOOK_LOCK_NEXT    4096
 #define NGX_HTTP_WEBHOOK_LOCK_WRITE   4097
+#define NGX_HTTP_WEBHOOK_LOCK_INDEX   4098
 #define NGX_HTTP_WEBHOOK_LOCK_OWNER   8192
 
 #define NGX_HTTP_WEBHOOK_OWNERS       4096
@@ -88,7 +90,8 @@ ngx_http_webhook_sqlite_lock_attach(ngx_http_webhook_sqlite_lock_t *lock,
 
     if (lock->fd == NGX_INVALID_FILE) {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
-                      "open() \"%s\" failed", name);
+                      "open() \"%s\" failed: the user that nginx's workers "
+                      "run as must own it", name);
     }
 
     ngx_free(name);
@@ -208,6 +211,22 @@ void
 ngx_http_webhook_sqlite_turn_free(ngx_http_webhook_sqlite_lock_t *lock)
 {
     (void) ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_WRITE,
+                                        F_UNLCK, F_OFD_SETLK);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_index_take(ngx_http_webhook_sqlite_lock_t *lock)
+{
+    return ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_INDEX,
+                                        F_WRLCK, F_OFD_SETLK);
+}
+
+
+void
+ngx_http_webhook_sqlite_index_free(ngx_http_webhook_sqlite_lock_t *lock)
+{
+    (void) ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_INDEX,
                                         F_UNLCK, F_OFD_SETLK);
 }
 

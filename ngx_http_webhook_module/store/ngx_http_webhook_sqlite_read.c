@@ -5,7 +5,7 @@
 
 
 /*
- * Webhook events and their attempts as the admin API shows them.  Runs in a
+ * A webhook event and its attempts as the admin API shows them.  Runs in a
  * reading thread.
  */
 
@@ -13,14 +13,6 @@
 #include "ngx_http_webhook_sqlite.h"
 
 
-#define NGX_HTTP_WEBHOOK_SQLITE_SLICE  20000     /* events a list looks at */
-
-
-static ngx_int_t ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt,
-    ngx_pool_t *pool, ngx_http_webhook_event_t *event);
-static ngx_int_t ngx_http_webhook_sqlite_slice(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_id_t cursor, ngx_http_webhook_id_t oldest,
-    ngx_http_webhook_id_t *end);
 static ngx_int_t ngx_http_webhook_sqlite_attempts(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_event_op_t *eop,
     ngx_http_webhook_id_t id);
@@ -28,7 +20,7 @@ static ngx_int_t ngx_http_webhook_sqlite_attempt_row(sqlite3_stmt *stmt,
     ngx_pool_t *pool, ngx_http_webhook_attempt_t *a);
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
     ngx_http_webhook_event_t *event)
 {
@@ -46,104 +38,6 @@ ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
     }
 
     return ngx_http_webhook_sqlite_column(stmt, 8, pool, &event->reason);
-}
-
-
-/*
- * A page out of a slice of all events, newest first.  Where the slice holds
- * fewer than a page, the cursor goes on behind it: no list is one long scan.
- */
-
-ngx_int_t
-ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op)
-{
-    ngx_http_webhook_list_op_t *list = (ngx_http_webhook_list_op_t *) op;
-
-    ngx_int_t                  rc;
-    sqlite3_stmt              *stmt;
-    ngx_http_webhook_id_t      cursor, company_id;
-    ngx_http_webhook_event_t  *event;
-
-    rc = ngx_http_webhook_sqlite_company_for(s, op, &list->ref, 0,
-                                             &company_id);
-
-    if (rc != NGX_OK || company_id == 0) {
-        return rc;
-    }
-
-    list->rows = ngx_array_create(op->pool, list->limit + 1,
-                                  sizeof(ngx_http_webhook_event_t));
-    if (list->rows == NULL) {
-        return NGX_ERROR;
-    }
-
-    cursor = list->cursor ? list->cursor : INT64_MAX;
-
-    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_LIST);
-
-    ngx_http_webhook_sqlite_int(stmt, 1, cursor);
-    ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_SQLITE_SLICE);
-    ngx_http_webhook_sqlite_int(stmt, 3, company_id);
-    ngx_http_webhook_sqlite_int(stmt, 4, list->webhook_id);
-    ngx_http_webhook_sqlite_int(stmt, 5, list->status);
-    ngx_http_webhook_sqlite_int(stmt, 6, list->message_id);
-    ngx_http_webhook_sqlite_text(stmt, 7, &list->event);
-    ngx_http_webhook_sqlite_int(stmt, 8, company_id);
-    ngx_http_webhook_sqlite_int(stmt, 9, list->limit + 1);
-
-    while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
-
-        if (list->rows->nelts == list->limit) {
-            event = list->rows->elts;
-            list->next = event[list->limit - 1].id;
-            (void) sqlite3_reset(stmt);
-            return NGX_OK;
-        }
-
-        event = ngx_array_push(list->rows);
-        if (event == NULL
-            || ngx_http_webhook_sqlite_event_row(stmt, op->pool, event)
-               != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (rc != NGX_DONE) {
-        return NGX_ERROR;
-    }
-
-    /* no event is older than its company */
-
-    return ngx_http_webhook_sqlite_slice(s, cursor, company_id, &list->next);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_sqlite_slice(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_id_t cursor, ngx_http_webhook_id_t oldest,
-    ngx_http_webhook_id_t *end)
-{
-    ngx_int_t      rc;
-    sqlite3_stmt  *stmt;
-
-    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_SLICE);
-
-    ngx_http_webhook_sqlite_int(stmt, 1, cursor);
-    ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_SQLITE_SLICE - 1);
-    ngx_http_webhook_sqlite_int(stmt, 3, oldest);
-
-    rc = ngx_http_webhook_sqlite_step(s, stmt);
-
-    *end = 0;
-
-    if (rc == NGX_OK) {
-        *end = sqlite3_column_int64(stmt, 0);
-        (void) sqlite3_reset(stmt);
-    }
-
-    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
 }
 
 

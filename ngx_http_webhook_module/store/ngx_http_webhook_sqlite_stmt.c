@@ -78,6 +78,30 @@ ngx_http_webhook_sqlite_exec(ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt)
 }
 
 
+ngx_int_t
+ngx_http_webhook_sqlite_run(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sql_e name, ngx_uint_t n, int64_t a, int64_t b, int64_t c)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, name);
+
+    if (n > 0) {
+        ngx_http_webhook_sqlite_int(stmt, 1, a);
+    }
+
+    if (n > 1) {
+        ngx_http_webhook_sqlite_int(stmt, 2, b);
+    }
+
+    if (n > 2) {
+        ngx_http_webhook_sqlite_int(stmt, 3, c);
+    }
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
 void
 ngx_http_webhook_sqlite_int(sqlite3_stmt *stmt, int n, int64_t value)
 {
@@ -174,6 +198,14 @@ ngx_http_webhook_sqlite_script(ngx_http_webhook_sqlite_t *s, const char *sql)
 
 
 ngx_int_t
+ngx_http_webhook_sqlite_named(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sql_e name)
+{
+    return ngx_http_webhook_sqlite_script(s, ngx_http_webhook_sql[name]);
+}
+
+
+ngx_int_t
 ngx_http_webhook_sqlite_pragma(ngx_http_webhook_sqlite_t *s, const char *sql,
     int64_t *value)
 {
@@ -201,6 +233,23 @@ ngx_http_webhook_sqlite_pragma(ngx_http_webhook_sqlite_t *s, const char *sql,
 }
 
 
+void
+ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_SQL_N; i++) {
+        if (s->stmts[i]) {
+            (void) sqlite3_reset(s->stmts[i]);
+        }
+    }
+
+    if (s->db && !sqlite3_get_autocommit(s->db)) {
+        (void) sqlite3_exec(s->db, "ROLLBACK;", NULL, NULL, NULL);
+    }
+}
+
+
 /*
  * Logs an error, and what to do about it where that is known.  Errors that
  * lie in one statement's values leave the batch a second try.
@@ -210,7 +259,10 @@ void
 ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
     const char *what)
 {
+    ngx_err_t    err;
     const char  *hint;
+
+    err = s->db ? (ngx_err_t) sqlite3_system_errno(s->db) : 0;
 
     switch (rc & 0xff) {
 
@@ -230,8 +282,10 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
     case SQLITE_READONLY:
     case SQLITE_PERM:
         s->fatal = 1;
-        hint = ": the user that nginx's workers run as must own the folder, "
-               "the file, and the -wal, -shm and .lock files beside it";
+        hint = (err == EMFILE || err == ENFILE)
+               ? ": raise worker_rlimit_nofile"
+               : ": the user that nginx's workers run as must own the folder, "
+                 "the file, and the -wal, -shm and .lock files beside it";
         break;
 
     case SQLITE_BUSY:
@@ -243,7 +297,16 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         s->fatal = 1;
-        hint = ": restore it from a backup";
+        s->damaged = 1;
+        hint = ": check its disk; where \"PRAGMA integrity_check\" finds it "
+               "damaged, restore it from a backup";
+        break;
+
+    case SQLITE_IOERR:
+        s->fatal = 1;
+        hint = (err == ENOSPC || err == EDQUOT)
+               ? ": free some space on its disk"
+               : ": check its disk, and its quota";
         break;
 
     default:
@@ -251,7 +314,11 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
         hint = "";
     }
 
-    ngx_log_error(NGX_LOG_CRIT, s->log, 0,
+    if ((rc & 0xff) != SQLITE_IOERR && (rc & 0xff) != SQLITE_CANTOPEN) {
+        err = 0;                             /* another call's */
+    }
+
+    ngx_log_error(NGX_LOG_CRIT, s->log, err,
                   "webhook store \"%V\": %s failed (%d: %s)%s",
                   &s->conf->path, what, rc,
                   s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc), hint);

@@ -104,26 +104,6 @@ ON CONFLICT (webhook_id) DO UPDATE SET due_at = min(due_at, excluded.due_at);
 -- ... and gives them back.
 UPDATE webhook_event SET owner = 0 WHERE owner = ?1 AND owner <> 0;
 
--- name: event_list
--- A page of a company's webhook events, newest first, out of a slice of all:
--- the filters are NULL or 0 where they are not asked for.
-SELECT e.id, e.message_id, e.webhook_id, m.event, e.status, e.retries,
-    e.due_at, e.delivered_at, e.reason
-FROM (SELECT * FROM webhook_event WHERE id < ?1 ORDER BY id DESC LIMIT ?2) e
-JOIN message m ON m.id = e.message_id
-WHERE e.company_id = ?3
-    AND (?4 = 0 OR e.webhook_id = ?4)
-    AND (?5 < 0 OR e.status = ?5)
-    AND (?6 = 0 OR e.message_id = ?6)
-    AND (?7 IS NULL OR m.event = ?7)
-    AND e.id >= ?8
-ORDER BY e.id DESC LIMIT ?9;
-
--- name: event_slice
--- Where the slice ends, NULL where it holds all that there is.
-SELECT id FROM webhook_event WHERE id < ?1 AND id >= ?3
-ORDER BY id DESC LIMIT 1 OFFSET ?2;
-
 -- name: event_get
 -- A webhook event of a company with its payload.
 SELECT e.id, e.message_id, e.webhook_id, m.event, e.status, e.retries,

@@ -16,6 +16,14 @@ COMMIT;
 -- Undoes a transaction.
 ROLLBACK;
 
+-- name: bury
+-- Overwrites what a commit that failed has left in the write-ahead log; it
+-- does so only where it changes a page.
+PRAGMA synchronous = OFF;
+BEGIN IMMEDIATE;
+UPDATE store SET last_id = last_id + 1;
+COMMIT;
+
 -- name: store_get
 -- Reads the generation and the last identifier, first in each transaction.
 SELECT generation, last_id FROM store WHERE id = 1;

@@ -1,0 +1,523 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The index of lists, and the statistics: a second file, "<store>.index",
+ * that is derived from the store.  One row of the store would be several
+ * random pages here, so they are not written by the transactions that
+ * acknowledge events, but behind them, in windows that are sorted first.
+ *
+ * Identifiers rise in the order of commits, so one of them, the position,
+ * tells how far the index is; who reads adds what came later (sqlite_list.c).
+ * All workers may bring it forward, one at a time: the lock file has a byte
+ * for that.  The file may be removed at any time, and is made anew.
+ *
+ * Runs in a thread of its own with a session of its own, which writes to no
+ * table of the store.
+ */
+
+
+#include "ngx_http_webhook_sqlite.h"
+
+
+#define NGX_HTTP_WEBHOOK_INDEX_VERSION  1
+#define NGX_HTTP_WEBHOOK_INDEX_WINDOW   16000   /* rows */
+#define NGX_HTTP_WEBHOOK_INDEX_BUDGET   500     /* ms a call */
+#define NGX_HTTP_WEBHOOK_INDEX_RETRY    10000   /* ms, after a failure */
+
+
+static ngx_int_t ngx_http_webhook_sqlite_index_run(
+    ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_index_open(
+    ngx_http_webhook_sqlite_t *s, ngx_uint_t create);
+static ngx_int_t ngx_http_webhook_sqlite_index_make(
+    ngx_http_webhook_sqlite_t *s);
+static ngx_int_t ngx_http_webhook_sqlite_index_window(
+    ngx_http_webhook_sqlite_t *s, ngx_uint_t *more);
+static ngx_int_t ngx_http_webhook_sqlite_index_fill(
+    ngx_http_webhook_sqlite_t *s, int64_t from, int64_t to);
+static ngx_int_t ngx_http_webhook_sqlite_index_count(
+    ngx_http_webhook_sqlite_t *s, int64_t from, int64_t to);
+static ngx_int_t ngx_http_webhook_sqlite_index_move(
+    ngx_http_webhook_sqlite_t *s, int64_t from, int64_t to, int64_t change,
+    int64_t last_change);
+
+
+void
+ngx_http_webhook_sqlite_index(void *session, ngx_log_t *log)
+{
+    ngx_http_webhook_sqlite_t *s = session;
+
+    int64_t    now;
+    ngx_int_t  rc;
+
+    s->log = log;
+    s->lock.log = log;
+
+    now = ngx_http_webhook_sqlite_now();
+
+    if (now >= s->failed_at
+        && now - s->failed_at < NGX_HTTP_WEBHOOK_INDEX_RETRY)
+    {
+        return;
+    }
+
+    s->failed_at = 0;
+
+    if (s->lock.fd == NGX_INVALID_FILE
+        && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path, log)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    rc = ngx_http_webhook_sqlite_index_take(&s->lock);
+
+    if (rc != NGX_OK) {
+        return;                              /* another worker does it */
+    }
+
+    if (ngx_http_webhook_sqlite_index_run(s) != NGX_OK) {
+
+        ngx_http_webhook_sqlite_rollback(s);
+        s->failed_at = now;
+
+        if (s->damaged) {
+            ngx_http_webhook_sqlite_index_remove(s);
+
+            /* at once, unless that was of no use the last time */
+
+            if (now - s->removed_at >= NGX_HTTP_WEBHOOK_INDEX_RETRY) {
+                s->failed_at = 0;
+            }
+
+            s->removed_at = now;
+        }
+    }
+
+    ngx_http_webhook_sqlite_index_free(&s->lock);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_run(ngx_http_webhook_sqlite_t *s)
+{
+    int64_t     begin;
+    ngx_uint_t  more;
+
+    s->damaged = 0;
+
+    if (ngx_http_webhook_sqlite_index_attach(s, 1) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    begin = ngx_http_webhook_sqlite_now();
+
+    do {
+        if (ngx_http_webhook_sqlite_index_window(s, &more) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } while (more
+             && ngx_http_webhook_sqlite_now() - begin
+                < NGX_HTTP_WEBHOOK_INDEX_BUDGET);
+
+    return more ? NGX_OK : ngx_http_webhook_sqlite_sweep(s);
+}
+
+
+/*
+ * The file may have been made anew under its name since it was attached: then
+ * the one that has the name counts.
+ */
+
+ngx_int_t
+ngx_http_webhook_sqlite_index_attach(ngx_http_webhook_sqlite_t *s,
+    ngx_uint_t create)
+{
+    int               fd;
+    char             *name;
+    ngx_int_t         rc;
+    ngx_file_info_t   fi;
+
+    name = sqlite3_mprintf("%.*s.index", (int) s->conf->path.len,
+                           s->conf->path.data);
+    if (name == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (create) {
+        fd = open(name, O_CREAT|O_EXCL|O_RDWR|O_NOFOLLOW|O_CLOEXEC, 0600);
+        if (fd != -1) {
+            (void) close(fd);
+        }
+    }
+
+    rc = (ngx_file_info(name, &fi) == NGX_FILE_ERROR) ? NGX_DECLINED : NGX_OK;
+
+    sqlite3_free(name);
+
+    if (rc == NGX_OK && s->index && fi.st_ino == s->index) {
+        return NGX_OK;
+    }
+
+    if (s->index) {
+        s->index = 0;
+
+        if (ngx_http_webhook_sqlite_exec(s,
+                ngx_http_webhook_sqlite_stmt(s,
+                                             NGX_HTTP_WEBHOOK_SQL_INDEX_DETACH))
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_webhook_sqlite_index_open(s, create);
+
+    if (rc == NGX_OK) {
+        s->index = fi.st_ino;
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_open(ngx_http_webhook_sqlite_t *s,
+    ngx_uint_t create)
+{
+    int            on;
+    u_char        *p;
+    int64_t        version;
+    ngx_int_t      rc;
+    ngx_str_t      name;
+    sqlite3_stmt  *stmt;
+
+    name.len = s->conf->path.len + sizeof(".index") - 1;
+    name.data = ngx_alloc(name.len, s->log);
+    if (name.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_cpymem(name.data, s->conf->path.data, s->conf->path.len);
+    ngx_memcpy(p, ".index", sizeof(".index") - 1);
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_INDEX_ATTACH);
+    ngx_http_webhook_sqlite_text(stmt, 1, &name);
+
+    rc = ngx_http_webhook_sqlite_exec(s, stmt);
+
+    ngx_http_webhook_sqlite_text(stmt, 1, &(ngx_str_t) ngx_null_string);
+    ngx_free(name.data);
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* who has the file open under a name that another has now leaves its log
+       alone when it closes it */
+
+    on = 1;
+    (void) sqlite3_file_control(s->db, "lists", SQLITE_FCNTL_PERSIST_WAL, &on);
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_INDEX_VERSION);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc == NGX_OK) {
+        version = sqlite3_column_int64(stmt, 0);
+        (void) sqlite3_reset(stmt);
+
+        if (version == NGX_HTTP_WEBHOOK_INDEX_VERSION) {
+            rc = create ? ngx_http_webhook_sqlite_index_make(s) : NGX_OK;
+
+        } else if (!create) {
+            rc = NGX_DECLINED;
+
+        } else if (version == 0) {
+            rc = ngx_http_webhook_sqlite_index_make(s);
+
+            if (rc == NGX_OK) {
+                rc = ngx_http_webhook_sqlite_named(s,
+                                            NGX_HTTP_WEBHOOK_SQL_INDEX_SCHEMA);
+            }
+
+        } else {
+            s->damaged = 1;                  /* another module's */
+            rc = NGX_ERROR;
+        }
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_webhook_sqlite_rollback(s);
+        (void) ngx_http_webhook_sqlite_exec(s,
+                  ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_INDEX_DETACH));
+    }
+
+    return rc;
+}
+
+
+/* What a session needs that writes to the index. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_make(ngx_http_webhook_sqlite_t *s)
+{
+    if (ngx_http_webhook_sqlite_script(s,
+                                       "PRAGMA query_only = 0;"
+                                       "PRAGMA temp_store = MEMORY;"
+                                       "PRAGMA cache_size = -2048;"
+                                       "PRAGMA lists.cache_size = -4096;"
+                                       "PRAGMA lists.journal_mode = WAL;"
+                                       "PRAGMA lists.synchronous = NORMAL;")
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_webhook_sqlite_named(s,
+                                      NGX_HTTP_WEBHOOK_SQL_INDEX_MOVED_TABLE)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_named(s,
+                                     NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_TABLE);
+}
+
+
+void
+ngx_http_webhook_sqlite_index_remove(ngx_http_webhook_sqlite_t *s)
+{
+    char        *name;
+    ngx_uint_t   i;
+
+    static const char  *files[] = { "", "-wal", "-shm" };
+
+    ngx_log_error(NGX_LOG_ERR, s->log, 0,
+                  "the index of webhook store \"%V\" is damaged or of another "
+                  "version: it is made anew", &s->conf->path);
+
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        name = sqlite3_mprintf("%.*s.index%s", (int) s->conf->path.len,
+                               s->conf->path.data, files[i]);
+
+        if (name && ngx_delete_file(name) == NGX_FILE_ERROR
+            && ngx_errno != NGX_ENOENT)
+        {
+            ngx_log_error(NGX_LOG_CRIT, s->log, ngx_errno,
+                          ngx_delete_file_n " \"%s\" failed", name);
+        }
+
+        sqlite3_free(name);
+    }
+}
+
+
+/* Brings the index one window forward, in a transaction. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_window(ngx_http_webhook_sqlite_t *s,
+    ngx_uint_t *more)
+{
+    int64_t        from, to, change, last_change, last;
+    sqlite3_stmt  *stmt;
+
+    *more = 0;
+
+    if (ngx_http_webhook_sqlite_exec(s,
+            ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_BEGIN_READ))
+            != NGX_OK
+        || ngx_http_webhook_sqlite_index_state(s, &from, &change) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_INDEX_WINDOW);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, from);
+    ngx_http_webhook_sqlite_int(stmt, 2, NGX_HTTP_WEBHOOK_INDEX_WINDOW - 1);
+    ngx_http_webhook_sqlite_int(stmt, 3, change);
+
+    if (ngx_http_webhook_sqlite_step(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    to = sqlite3_column_int64(stmt, 0);
+    last_change = sqlite3_column_int64(stmt, 1);
+    last = sqlite3_column_int64(stmt, 2);
+
+    (void) sqlite3_reset(stmt);
+
+    if (to < from) {
+
+        /* a store that is older than its index: one that was restored */
+
+        s->damaged = 1;
+        return NGX_ERROR;
+    }
+
+    if (to != from || last_change != change) {
+
+        if (ngx_http_webhook_sqlite_index_fill(s, from, to) != NGX_OK
+            || ngx_http_webhook_sqlite_index_count(s, from, to) != NGX_OK
+            || ngx_http_webhook_sqlite_index_move(s, from, to, change,
+                                                  last_change)
+               != NGX_OK
+            || ngx_http_webhook_sqlite_run(s,
+                                          NGX_HTTP_WEBHOOK_SQL_INDEX_STATE_SET,
+                                          2, to, last_change, 0)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        *more = (to != last);
+    }
+
+    return ngx_http_webhook_sqlite_exec(s,
+               ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_COMMIT));
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_index_state(ngx_http_webhook_sqlite_t *s,
+    int64_t *position, int64_t *change)
+{
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_INDEX_STATE);
+
+    if (ngx_http_webhook_sqlite_step(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *position = sqlite3_column_int64(stmt, 0);
+    *change = sqlite3_column_int64(stmt, 1);
+
+    (void) sqlite3_reset(stmt);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_fill(ngx_http_webhook_sqlite_t *s, int64_t from,
+    int64_t to)
+{
+    ngx_uint_t  i;
+
+    static ngx_http_webhook_sql_e  names[] = {
+        NGX_HTTP_WEBHOOK_SQL_INDEX_NAMES,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_BY_COMPANY,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_BY_WEBHOOK,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_BY_NAME
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (ngx_http_webhook_sqlite_run(s, names[i], 2, from, to, 0)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Counts the attempts of a window. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
+    int64_t to)
+{
+    ngx_uint_t  i;
+
+    static int64_t  spans[] = {
+        NGX_HTTP_WEBHOOK_INDEX_MINUTE,
+        NGX_HTTP_WEBHOOK_INDEX_HOUR
+    };
+
+    if (ngx_http_webhook_sqlite_run(s,
+                                    NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_CLEAR,
+                                    0, 0, 0, 0)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS,
+                                       2, from, to, 0)
+            != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+
+        if (ngx_http_webhook_sqlite_run(s,
+                                       NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS,
+                                       1, spans[i], 0, 0)
+                != NGX_OK
+            || ngx_http_webhook_sqlite_run(s,
+                                   NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS_NAME,
+                                   1, spans[i], 0, 0)
+                != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Older events whose status may be another one now. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_move(ngx_http_webhook_sqlite_t *s, int64_t from,
+    int64_t to, int64_t change, int64_t last_change)
+{
+    ngx_uint_t     i;
+    sqlite3_stmt  *stmt;
+
+    static ngx_http_webhook_sql_e  names[] = {
+        NGX_HTTP_WEBHOOK_SQL_INDEX_MOVE_COMPANY,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_MOVE_WEBHOOK,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_MOVED_COMPANY,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_MOVED_WEBHOOK
+    };
+
+    if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_INDEX_MOVED_CLEAR,
+                                    0, 0, 0, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_INDEX_MOVED);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, from);
+    ngx_http_webhook_sqlite_int(stmt, 2, to);
+    ngx_http_webhook_sqlite_int(stmt, 3, change);
+    ngx_http_webhook_sqlite_int(stmt, 4, last_change);
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (ngx_http_webhook_sqlite_run(s, names[i], 0, 0, 0, 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,278 @@
+-- The index of lists, a file of its own that is attached as "lists": made
+-- from the store, behind it, and made anew where it is missing or broken.
+
+-- name: index_attach
+-- Opens the file beside the store.
+ATTACH ?1 AS lists;
+
+-- name: index_detach
+-- Closes it.
+DETACH lists;
+
+-- name: index_version
+-- The version of its schema; 0 in a new file.
+PRAGMA lists.user_version;
+
+-- name: index_schema
+-- Makes its tables.  "position" is the identifier up to which everything of
+-- the store is in them, "change" the same of webhook_event_change.  A bucket
+-- of statistics begins at "start" (ms since the epoch) and is "span" ms long;
+-- "outcome" is a webhook_event.status, 0 where the attempt is to be repeated;
+-- "latency" is 2 * log2 of the duration in us, rounded down.
+BEGIN IMMEDIATE;
+
+CREATE TABLE lists.state (
+    id        INTEGER PRIMARY KEY CHECK (id = 1),
+    position  INTEGER NOT NULL,
+    change    INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO lists.state VALUES (1, 0, 0);
+
+CREATE TABLE lists.name (
+    id    INTEGER PRIMARY KEY,
+    name  TEXT NOT NULL UNIQUE
+) STRICT;
+
+CREATE TABLE lists.by_company (
+    company_id  INTEGER NOT NULL,
+    status      INTEGER NOT NULL,
+    id          INTEGER NOT NULL,
+    PRIMARY KEY (company_id, status, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lists.by_webhook (
+    webhook_id  INTEGER NOT NULL,
+    status      INTEGER NOT NULL,
+    id          INTEGER NOT NULL,
+    PRIMARY KEY (webhook_id, status, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lists.by_name (
+    company_id  INTEGER NOT NULL,
+    name_id     INTEGER NOT NULL,
+    id          INTEGER NOT NULL,
+    PRIMARY KEY (company_id, name_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lists.statistics (
+    company_id   INTEGER NOT NULL,
+    span         INTEGER NOT NULL,
+    start        INTEGER NOT NULL,
+    webhook_id   INTEGER NOT NULL,
+    status_code  INTEGER NOT NULL,
+    outcome      INTEGER NOT NULL,
+    latency      INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    duration     INTEGER NOT NULL,
+    PRIMARY KEY (company_id, span, start, webhook_id, status_code, outcome,
+        latency)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lists.statistics_name (
+    company_id   INTEGER NOT NULL,
+    span         INTEGER NOT NULL,
+    start        INTEGER NOT NULL,
+    webhook_id   INTEGER NOT NULL,
+    name_id      INTEGER NOT NULL,
+    outcome      INTEGER NOT NULL,
+    attempts     INTEGER NOT NULL,
+    PRIMARY KEY (company_id, span, start, webhook_id, name_id, outcome)
+) STRICT, WITHOUT ROWID;
+
+PRAGMA lists.user_version = 1;
+
+COMMIT;
+
+-- name: index_state
+-- How far it is.
+SELECT position, change FROM lists.state WHERE id = 1;
+
+-- name: index_state_set
+-- Remembers it.
+UPDATE lists.state SET position = ?1, change = ?2 WHERE id = 1;
+
+-- name: index_window
+-- Where a window of at most ?2 + 1 webhook events, attempts and changes each
+-- ends.
+SELECT
+    min(ifnull((SELECT id FROM webhook_event WHERE id > ?1
+                ORDER BY id LIMIT 1 OFFSET ?2), s.last_id),
+        ifnull((SELECT id FROM webhook_event_log WHERE id > ?1
+                ORDER BY id LIMIT 1 OFFSET ?2), s.last_id)),
+    ifnull((SELECT max(id) FROM (SELECT id FROM webhook_event_change
+            WHERE id > ?3 ORDER BY id LIMIT ?2 + 1)), ?3),
+    s.last_id
+FROM store s WHERE s.id = 1;
+
+-- name: index_names
+-- The names of a window's events.
+INSERT OR IGNORE INTO lists.name (name)
+SELECT DISTINCT m.event
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+WHERE e.id > ?1 AND e.id <= ?2;
+
+-- name: index_by_company
+-- A window's events, sorted: each page of the index is touched once.
+INSERT OR IGNORE INTO lists.by_company (company_id, status, id)
+SELECT company_id, status, id FROM webhook_event
+WHERE id > ?1 AND id <= ?2 ORDER BY 1, 2, 3;
+
+-- name: index_by_webhook
+-- The same by webhook.
+INSERT OR IGNORE INTO lists.by_webhook (webhook_id, status, id)
+SELECT webhook_id, status, id FROM webhook_event
+WHERE id > ?1 AND id <= ?2 ORDER BY 1, 2, 3;
+
+-- name: index_by_name
+-- The same by name.
+INSERT OR IGNORE INTO lists.by_name (company_id, name_id, id)
+SELECT e.company_id, n.id, e.id
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+    JOIN lists.name n ON n.name = m.event
+WHERE e.id > ?1 AND e.id <= ?2 ORDER BY 1, 2, 3;
+
+-- name: index_moved_table
+-- The older events of which a window holds an attempt or a change.
+CREATE TEMP TABLE IF NOT EXISTS moved (id INTEGER PRIMARY KEY);
+
+-- name: index_moved_clear
+-- Forgets those of the last window.
+DELETE FROM temp.moved;
+
+-- name: index_moved
+-- Finds them.
+INSERT OR IGNORE INTO temp.moved (id)
+SELECT webhook_event_id FROM webhook_event_log
+WHERE id > ?1 AND id <= ?2 AND webhook_event_id <= ?1
+UNION
+SELECT webhook_event_id FROM webhook_event_change
+WHERE id > ?3 AND id <= ?4 AND webhook_event_id <= ?1;
+
+-- name: index_move_company
+-- Takes them from where they were ...
+DELETE FROM lists.by_company WHERE (company_id, status, id) IN
+    (SELECT e.company_id, s.column1, e.id
+     FROM temp.moved v JOIN webhook_event e ON e.id = v.id
+         JOIN (VALUES (0), (1), (2), (3)) s ON s.column1 <> e.status);
+
+-- name: index_move_webhook
+-- ... in both lists ...
+DELETE FROM lists.by_webhook WHERE (webhook_id, status, id) IN
+    (SELECT e.webhook_id, s.column1, e.id
+     FROM temp.moved v JOIN webhook_event e ON e.id = v.id
+         JOIN (VALUES (0), (1), (2), (3)) s ON s.column1 <> e.status);
+
+-- name: index_moved_company
+-- ... to where they belong.
+INSERT OR IGNORE INTO lists.by_company (company_id, status, id)
+SELECT e.company_id, e.status, e.id
+FROM temp.moved v JOIN webhook_event e ON e.id = v.id;
+
+-- name: index_moved_webhook
+-- The same by webhook.
+INSERT OR IGNORE INTO lists.by_webhook (webhook_id, status, id)
+SELECT e.webhook_id, e.status, e.id
+FROM temp.moved v JOIN webhook_event e ON e.id = v.id;
+
+-- name: index_buckets_table
+-- A window's attempts, counted by the minute.
+CREATE TEMP TABLE IF NOT EXISTS bucket (company_id, start, webhook_id, name_id,
+    status_code, outcome, latency, attempts, duration);
+
+-- name: index_buckets_clear
+-- Forgets those of the last window.
+DELETE FROM temp.bucket;
+
+-- name: index_buckets
+-- Counts them.
+INSERT INTO temp.bucket
+SELECT e.company_id, l.started_at / 60000 * 60000 AS start, e.webhook_id,
+    n.id, l.status_code,
+    CASE WHEN l.error IS NULL THEN 1
+         WHEN e.status = 2 AND e.attempt_id = l.id THEN 2
+         ELSE 0 END AS outcome,
+    CASE WHEN l.duration < 1 THEN 0
+         ELSE CAST(2 * log2(l.duration) AS INTEGER) END AS latency,
+    count(*), sum(l.duration)
+FROM webhook_event_log l JOIN webhook_event e ON e.id = l.webhook_event_id
+    JOIN message m ON m.id = e.message_id
+    JOIN lists.name n ON n.name = m.event
+WHERE l.id > ?1 AND l.id <= ?2
+GROUP BY e.company_id, start, e.webhook_id, n.id, l.status_code, outcome,
+    latency;
+
+-- name: index_statistics
+-- Adds them to buckets of ?1 ms.
+INSERT INTO lists.statistics (company_id, span, start, webhook_id,
+    status_code, outcome, latency, attempts, duration)
+SELECT company_id, ?1, start / ?1 * ?1 AS begun, webhook_id, status_code,
+    outcome, latency, sum(attempts), sum(duration)
+FROM temp.bucket WHERE true
+GROUP BY company_id, begun, webhook_id, status_code, outcome, latency
+ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,
+    duration = duration + excluded.duration;
+
+-- name: index_statistics_name
+-- The same by name.
+INSERT INTO lists.statistics_name (company_id, span, start, webhook_id,
+    name_id, outcome, attempts)
+SELECT company_id, ?1, start / ?1 * ?1 AS begun, webhook_id, name_id, outcome,
+    sum(attempts)
+FROM temp.bucket WHERE true
+GROUP BY company_id, begun, webhook_id, name_id, outcome
+ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts;
+
+-- name: sweep_company
+-- The next company in the lists after ?1; from which identifier on (?2: the
+-- oldest there is) its rows are of use: none of them where it is gone.
+SELECT c.id, iif(EXISTS (SELECT 1 FROM main.company WHERE id = c.id), ?2,
+    0x7fffffffffffffff)
+FROM (SELECT min(company_id) AS id FROM lists.by_company
+      WHERE company_id > ?1) c
+WHERE c.id IS NOT NULL;
+
+-- name: sweep_by_company
+-- Takes some of the others away ...
+DELETE FROM lists.by_company WHERE (company_id, status, id) IN
+    (SELECT company_id, status, id FROM lists.by_company
+     WHERE company_id = ?1 AND status IN (0, 1, 2, 3) AND id < ?2 LIMIT ?3);
+
+-- name: sweep_by_name
+-- ... by name ...
+WITH RECURSIVE n (id) AS (
+    SELECT min(name_id) FROM lists.by_name WHERE company_id = ?1
+    UNION ALL
+    SELECT (SELECT min(name_id) FROM lists.by_name
+            WHERE company_id = ?1 AND name_id > n.id)
+    FROM n WHERE n.id IS NOT NULL
+)
+DELETE FROM lists.by_name WHERE (company_id, name_id, id) IN
+    (SELECT b.company_id, b.name_id, b.id
+     FROM n CROSS JOIN lists.by_name b
+         ON b.company_id = ?1 AND b.name_id = n.id AND b.id < ?2
+     LIMIT ?3);
+
+-- name: sweep_statistics
+-- ... and buckets of ?2 ms that begin before ?3.
+DELETE FROM lists.statistics
+WHERE company_id = ?1 AND span = ?2 AND start < ?3;
+
+-- name: sweep_statistics_name
+-- The same by name.
+DELETE FROM lists.statistics_name
+WHERE company_id = ?1 AND span = ?2 AND start < ?3;
+
+-- name: sweep_webhook
+-- The same of webhooks.
+SELECT w.id, iif(EXISTS (SELECT 1 FROM main.webhook WHERE id = w.id), ?2,
+    0x7fffffffffffffff)
+FROM (SELECT min(webhook_id) AS id FROM lists.by_webhook
+      WHERE webhook_id > ?1) w
+WHERE w.id IS NOT NULL;
+
+-- name: sweep_by_webhook
+-- Takes some away.
+DELETE FROM lists.by_webhook WHERE (webhook_id, status, id) IN
+    (SELECT webhook_id, status, id FROM lists.by_webhook
+     WHERE webhook_id = ?1 AND status IN (0, 1, 2, 3) AND id < ?2 LIMIT ?3);
