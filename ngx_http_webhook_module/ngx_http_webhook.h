@@ -8,8 +8,8 @@
  * What every part of the module shares: identifiers, limits and the
  * configuration.  Includes of other files point to lower ranks only, in this
  * order: webhook.h; json, name, sign, policy, keys; target; store.h, store.c
- * and store/; resolve, delivery.h, curl, transport; deliver; dispatch; http,
- * auth, ingest, api; conf; module.
+ * and store/; resolve, delivery.h, curl, transport; deliver; outcome, dispatch;
+ * http, auth, ingest, api; conf; module.
  */
 
 
@@ -42,10 +42,11 @@
 #define NGX_HTTP_WEBHOOK_ENVELOPE         4096  /* an ingest body beyond its
                                                    payload */
 #define NGX_HTTP_WEBHOOK_API_BODY         65536 /* an admin API body */
-#define NGX_HTTP_WEBHOOK_RESPONSE_BODY    16384 /* kept of an answer */
-#define NGX_HTTP_WEBHOOK_RESPONSE_HEAD    8192
+#define NGX_HTTP_WEBHOOK_RESPONSE_HEAD    8192  /* kept of an answer */
 
 #define NGX_HTTP_WEBHOOK_TEST_EVENT       "test.webhook-event"
+
+#define NGX_HTTP_WEBHOOK_GONE             410   /* nginx has no name for it */
 
 
 /*
@@ -90,9 +91,13 @@ typedef struct {
     ngx_uint_t                      store_sync;       /* 1: full, 0: normal */
 
     ngx_array_t                    *retry_delays;     /* of ngx_msec_t */
+    ngx_uint_t                      retry_jitter;     /* percent */
+    ngx_msec_t                      retry_after_max;
     ngx_msec_t                      timeout;
     ngx_msec_t                      connect_timeout;
     ngx_uint_t                      concurrency;
+    size_t                          response_limit;
+    ngx_flag_t                      http2;
     ngx_uint_t                      ingest_queue;
     ngx_msec_t                      idempotency_window;
     ngx_msec_t                      keep_payloads;    /* 0: for ever */
@@ -100,6 +105,7 @@ typedef struct {
     ngx_flag_t                      allow_http;
     ngx_flag_t                      standard_headers;
     ngx_array_t                    *allow_addresses;  /* of ngx_cidr_t */
+    ngx_array_t                    *deny_addresses;   /* of ngx_cidr_t */
     ngx_array_t                    *resolve;          /* of ..._entry_t */
     ngx_str_t                       trusted_certificate;
     void                           *trusted_store;    /* X509_STORE */

@@ -270,6 +270,14 @@ ngx_http_webhook_webhook_members(ngx_http_webhook_json_writer_t *w,
 
     ngx_http_webhook_json_string(w, "description", &webhook->description);
     ngx_http_webhook_json_boolean(w, "enabled", webhook->enabled);
+
+    if (webhook->disabled_reason.data) {
+        ngx_http_webhook_json_string(w, "disabled_reason",
+                                     &webhook->disabled_reason);
+    } else {
+        ngx_http_webhook_json_null(w, "disabled_reason");
+    }
+
     ngx_http_webhook_json_time(w, "created_at",
                                ngx_http_webhook_id_msec(webhook->id));
     ngx_http_webhook_json_time(w, "updated_at", webhook->updated_at);

@@ -27,6 +27,8 @@ static char *ngx_http_webhook_certificates(ngx_conf_t *cf,
 
 static char *ngx_http_webhook_check_timeout(ngx_conf_t *cf, void *post,
     void *data);
+static char *ngx_http_webhook_check_response(ngx_conf_t *cf, void *post,
+    void *data);
 static char *ngx_http_webhook_check_payload(ngx_conf_t *cf, void *post,
     void *data);
 static char *ngx_http_webhook_check_batch(ngx_conf_t *cf, void *post,
@@ -41,6 +43,14 @@ static ngx_conf_post_t  ngx_http_webhook_timeout_post = {
 
 static ngx_conf_num_bounds_t  ngx_http_webhook_concurrency_post = {
     ngx_conf_check_num_bounds, 1, 65536
+};
+
+static ngx_conf_num_bounds_t  ngx_http_webhook_jitter_post = {
+    ngx_conf_check_num_bounds, 0, 100
+};
+
+static ngx_conf_post_t  ngx_http_webhook_response_post = {
+    ngx_http_webhook_check_response
 };
 
 static ngx_conf_post_t  ngx_http_webhook_payload_post = {
@@ -132,6 +142,20 @@ ngx_command_t  ngx_http_webhook_commands[] = {
       0,
       NULL },
 
+    { ngx_string("webhook_retry_jitter"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_webhook_set_percent,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, retry_jitter),
+      &ngx_http_webhook_jitter_post },
+
+    { ngx_string("webhook_retry_after_max"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, retry_after_max),
+      NULL },
+
     { ngx_string("webhook_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -153,6 +177,20 @@ ngx_command_t  ngx_http_webhook_commands[] = {
       offsetof(ngx_http_webhook_main_conf_t, concurrency),
       &ngx_http_webhook_concurrency_post },
 
+    { ngx_string("webhook_response_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, response_limit),
+      &ngx_http_webhook_response_post },
+
+    { ngx_string("webhook_http2"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, http2),
+      NULL },
+
     { ngx_string("webhook_standard_headers"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
@@ -169,9 +207,16 @@ ngx_command_t  ngx_http_webhook_commands[] = {
 
     { ngx_string("webhook_allow_address"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
-      ngx_http_webhook_set_allow_address,
+      ngx_http_webhook_set_addresses,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_webhook_main_conf_t, allow_addresses),
+      NULL },
+
+    { ngx_string("webhook_deny_address"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_webhook_set_addresses,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, deny_addresses),
       NULL },
 
     { ngx_string("webhook_resolve"),
@@ -269,6 +314,19 @@ ngx_http_webhook_check_window(ngx_conf_t *cf, void *post, void *data)
 
 
 static char *
+ngx_http_webhook_check_response(ngx_conf_t *cf, void *post, void *data)
+{
+    size_t *size = data;
+
+    if (*size > 1024 * 1024) {
+        return "must be at most 1m";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
 ngx_http_webhook_check_payload(ngx_conf_t *cf, void *post, void *data)
 {
     size_t *size = data;
@@ -299,13 +357,18 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *     wmcf->store_sync = 0;
      *     wmcf->retry_delays = NULL;
      *     wmcf->allow_addresses = NULL;
+     *     wmcf->deny_addresses = NULL;
      *     wmcf->resolve = NULL;
      *     wmcf->trusted_certificate = { 0, NULL };
      */
 
+    wmcf->retry_jitter = NGX_CONF_UNSET_UINT;
+    wmcf->retry_after_max = NGX_CONF_UNSET_MSEC;
     wmcf->timeout = NGX_CONF_UNSET_MSEC;
     wmcf->connect_timeout = NGX_CONF_UNSET_MSEC;
     wmcf->concurrency = NGX_CONF_UNSET_UINT;
+    wmcf->response_limit = NGX_CONF_UNSET_SIZE;
+    wmcf->http2 = NGX_CONF_UNSET;
     wmcf->ingest_queue = NGX_CONF_UNSET_UINT;
     wmcf->idempotency_window = NGX_CONF_UNSET_MSEC;
     wmcf->keep_payloads = NGX_CONF_UNSET_MSEC;
@@ -326,9 +389,13 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_uint_t   i;
     ngx_msec_t  *delay;
 
+    ngx_conf_init_uint_value(wmcf->retry_jitter, 0);
+    ngx_conf_init_msec_value(wmcf->retry_after_max, 24 * 3600 * 1000);
     ngx_conf_init_msec_value(wmcf->timeout, 15000);
     ngx_conf_init_msec_value(wmcf->connect_timeout, 5000);
     ngx_conf_init_uint_value(wmcf->concurrency, 256);
+    ngx_conf_init_size_value(wmcf->response_limit, 16384);
+    ngx_conf_init_value(wmcf->http2, 0);
     ngx_conf_init_uint_value(wmcf->ingest_queue, 8192);
     ngx_conf_init_msec_value(wmcf->idempotency_window, 24 * 3600 * 1000);
     ngx_conf_init_msec_value(wmcf->keep_payloads,

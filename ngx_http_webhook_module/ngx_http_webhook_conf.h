@@ -35,7 +35,9 @@ char *ngx_http_webhook_set_retention(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_webhook_set_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_webhook_set_allow_address(ngx_conf_t *cf, ngx_command_t *cmd,
+char *ngx_http_webhook_set_percent(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_set_addresses(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_webhook_set_resolve(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);

@@ -380,21 +380,60 @@ ngx_http_webhook_set_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/* A number of percent, with or without its sign. */
+
 char *
-ngx_http_webhook_set_allow_address(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
+ngx_http_webhook_set_percent(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_webhook_main_conf_t *wmcf = conf;
+    ngx_int_t         n;
+    ngx_str_t        *value, text;
+    ngx_uint_t       *slot;
+    ngx_conf_post_t  *post;
 
-    ngx_int_t    rc;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-    ngx_cidr_t  *cidr;
+    slot = (ngx_uint_t *) ((char *) conf + cmd->offset);
 
-    if (wmcf->allow_addresses == NULL) {
-        wmcf->allow_addresses = ngx_array_create(cf->pool, 4,
-                                                 sizeof(ngx_cidr_t));
-        if (wmcf->allow_addresses == NULL) {
+    if (*slot != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    text = value[1];
+
+    if (text.len > 1 && text.data[text.len - 1] == '%') {
+        text.len--;
+    }
+
+    n = ngx_atoi(text.data, text.len);
+
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = (ngx_uint_t) n;
+    post = cmd->post;
+
+    return post->post_handler(cf, post, slot);
+}
+
+
+/* Addresses and networks, in an array of ngx_cidr_t. */
+
+char *
+ngx_http_webhook_set_addresses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_int_t     rc;
+    ngx_str_t    *value;
+    ngx_uint_t    i;
+    ngx_cidr_t   *cidr;
+    ngx_array_t  **list;
+
+    list = (ngx_array_t **) ((char *) conf + cmd->offset);
+
+    if (*list == NULL) {
+        *list = ngx_array_create(cf->pool, 4, sizeof(ngx_cidr_t));
+        if (*list == NULL) {
             return NGX_CONF_ERROR;
         }
     }
@@ -403,7 +442,7 @@ ngx_http_webhook_set_allow_address(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        cidr = ngx_array_push(wmcf->allow_addresses);
+        cidr = ngx_array_push(*list);
         if (cidr == NULL) {
             return NGX_CONF_ERROR;
         }

@@ -28,6 +28,7 @@
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_deliver.h"
 #include "ngx_http_webhook_name.h"
+#include "ngx_http_webhook_outcome.h"
 #include "ngx_http_webhook_transport.h"
 
 
@@ -110,9 +111,10 @@ static ngx_uint_t ngx_http_webhook_dispatch_low(
 static void ngx_http_webhook_dispatch_start(
     ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_dispatch_finished(ngx_http_webhook_delivery_t *d);
-static void ngx_http_webhook_dispatch_outcome(
-    ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_lane_t *lane,
-    ngx_http_webhook_result_op_t *result, ngx_http_webhook_held_t *held);
+static void ngx_http_webhook_dispatch_disable(
+    ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_id_t id,
+    const char *reason);
+static void ngx_http_webhook_dispatch_disabled(ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_dispatch_release(
     ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_held_t *held,
     const char *reason);
@@ -445,6 +447,7 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
 static void
 ngx_http_webhook_dispatch_finished(ngx_http_webhook_delivery_t *d)
 {
+    ngx_uint_t                    gone;
     ngx_http_webhook_lane_t      *lane;
     ngx_http_webhook_record_t    *record;
     ngx_http_webhook_dispatch_t  *dispatch;
@@ -491,79 +494,65 @@ ngx_http_webhook_dispatch_finished(ngx_http_webhook_delivery_t *d)
     record->u.result.webhook_id = d->held->webhook_id;
     record->u.result.attempt = d->attempt;
 
-    ngx_http_webhook_dispatch_outcome(dispatch, lane, &record->u.result,
-                                      d->held);
+    gone = ngx_http_webhook_outcome(dispatch->wmcf, lane->target, d->held,
+                                    &record->u.result);
+
+    if (d->attempt.error.data) {
+        ngx_log_error(NGX_LOG_INFO, dispatch->log, 0,
+                      "webhook event %V: attempt %ui failed: %V, status %ui",
+                      &d->id, d->attempt.number, &d->attempt.error,
+                      d->attempt.status_code);
+    }
 
     ngx_http_webhook_store_post(dispatch->store, &record->u.op);
+
+    if (gone) {
+        ngx_http_webhook_dispatch_disable(dispatch, d->held->webhook_id,
+                                          "endpoint_gone");
+    }
 
     ngx_post_event(&dispatch->kick, &ngx_posted_events);
 }
 
 
-/*
- * After a failure the next attempt is due webhook_retry_delays[retries]
- * later, retries counted from 0; without a further delay, the event failed.
- */
+/* The endpoint is gone: its webhook is disabled, whatever comes of that. */
 
 static void
-ngx_http_webhook_dispatch_outcome(ngx_http_webhook_dispatch_t *dispatch,
-    ngx_http_webhook_lane_t *lane, ngx_http_webhook_result_op_t *result,
-    ngx_http_webhook_held_t *held)
+ngx_http_webhook_dispatch_disable(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_id_t id, const char *reason)
 {
-    ngx_msec_t                  *delays;
-    ngx_array_t                 *list;
-    ngx_http_webhook_attempt_t  *a;
+    ngx_pool_t                     *pool;
+    ngx_http_webhook_webhook_op_t  *wop;
 
-    a = &result->attempt;
-    list = dispatch->wmcf->retry_delays;
-    delays = list->elts;
-
-    result->retries = held->retries;
-
-    if (a->error.data == NULL) {
-        result->event_status = NGX_HTTP_WEBHOOK_DELIVERED;
+    pool = ngx_create_pool(512, dispatch->log);
+    if (pool == NULL) {
         return;
     }
 
-    ngx_log_error(NGX_LOG_INFO, dispatch->log, 0,
-                  "webhook event %L: attempt %ui failed: %V, status %ui",
-                  held->id, a->number, &a->error, a->status_code);
-
-    if (lane->target->deleted) {
-        result->event_status = NGX_HTTP_WEBHOOK_CANCELLED;
-        ngx_str_set(&result->reason, "webhook_deleted");
+    wop = ngx_pcalloc(pool, sizeof(ngx_http_webhook_webhook_op_t));
+    if (wop == NULL) {
+        ngx_destroy_pool(pool);
         return;
     }
 
-    if (a->internal && list->nelts) {
+    wop->op.type = NGX_HTTP_WEBHOOK_OP_WEBHOOK_DISABLE;
+    wop->op.pool = pool;
+    wop->op.handler = ngx_http_webhook_dispatch_disabled;
 
-        /* nginx's own fault uses up none of the attempts */
+    wop->webhook.id = id;
+    wop->webhook.disabled_reason.data = (u_char *) reason;
+    wop->webhook.disabled_reason.len = ngx_strlen(reason);
 
-        result->event_status = NGX_HTTP_WEBHOOK_PENDING;
-        result->due_at = a->started_at + (int64_t) delays[0];
-        return;
-    }
+    ngx_http_webhook_store_post(dispatch->store, &wop->op);
+}
 
-    if (held->retries >= list->nelts) {
-        result->event_status = NGX_HTTP_WEBHOOK_FAILED;
-        ngx_str_set(&result->reason, "attempts_exhausted");
-        return;
-    }
 
-    if (!lane->target->enabled
-        && ngx_http_webhook_event_reserved(&held->message->event))
-    {
-        /* a test of a disabled webhook has one attempt */
+/* The next attempt tries again, where it could not be. */
 
-        result->event_status = NGX_HTTP_WEBHOOK_FAILED;
-        ngx_str_set(&result->reason, "webhook_disabled");
-        return;
-    }
-
-    result->event_status = NGX_HTTP_WEBHOOK_PENDING;
-    result->due_at = a->started_at + a->duration / 1000
-                     + (int64_t) delays[held->retries];
-    result->retries = held->retries + 1;
+static void
+ngx_http_webhook_dispatch_disabled(ngx_http_webhook_op_t *op)
+{
+    ngx_destroy_pool(op->pool);
 }
 
 

@@ -117,6 +117,12 @@ ngx_http_webhook_policy_address(ngx_http_webhook_main_conf_t *wmcf,
         return "not an internet address";
     }
 
+    if (wmcf->deny_addresses
+        && ngx_cidr_match(sockaddr, wmcf->deny_addresses) == NGX_OK)
+    {
+        return "denied by webhook_deny_address";
+    }
+
     if (wmcf->allow_addresses
         && ngx_cidr_match(sockaddr, wmcf->allow_addresses) == NGX_OK)
     {
@@ -292,7 +298,8 @@ ngx_http_webhook_policy_host(ngx_http_webhook_main_conf_t *wmcf,
         if (wmcf->allow_addresses
             && ngx_cidr_match(&sa.sockaddr, wmcf->allow_addresses) == NGX_OK)
         {
-            return NULL;
+            return ngx_http_webhook_policy_address(wmcf, &sa.sockaddr)
+                   ? "holds a denied address" : NULL;
         }
 
         return "must name a host, not an IP address";

@@ -36,6 +36,7 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_UPDATE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_DELETE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_ROTATE,
+    NGX_HTTP_WEBHOOK_OP_WEBHOOK_DISABLE,
     /* read, beside the writer */
     NGX_HTTP_WEBHOOK_OP_COMPANY_GET,
     NGX_HTTP_WEBHOOK_OP_COMPANY_LIST,
@@ -48,7 +49,7 @@ typedef enum {
 
 #define ngx_http_webhook_op_configures(type)                                  \
     ((type) >= NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE                             \
-     && (type) <= NGX_HTTP_WEBHOOK_OP_WEBHOOK_ROTATE)
+     && (type) <= NGX_HTTP_WEBHOOK_OP_WEBHOOK_DISABLE)
 
 #define ngx_http_webhook_op_reads(type)                                       \
     ((type) >= NGX_HTTP_WEBHOOK_OP_COMPANY_GET)
@@ -230,6 +231,7 @@ typedef struct {
     ngx_http_webhook_id_t            company_id;
     ngx_str_t                        url;
     ngx_str_t                        description;
+    ngx_str_t                        disabled_reason;  /* or null */
     ngx_str_t                        secret;
     int64_t                          previous_until;
     int64_t                          updated_at;
@@ -242,7 +244,8 @@ typedef struct {
 /*
  * WEBHOOK_CREATE, _UPDATE (what set_* names), _DELETE, _ROTATE (the new
  * secret; the old one is good for "grace" ms more), _GET: of the company
- * "ref", which must have access unless the operation only reads.
+ * "ref", which must have access unless the operation only reads.  _DISABLE: of
+ * whatever company, for "disabled_reason".
  */
 
 typedef struct {

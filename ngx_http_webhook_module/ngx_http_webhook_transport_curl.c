@@ -363,7 +363,7 @@ ngx_http_webhook_transfer_get(ngx_http_webhook_transport_t *transport)
     t->transport = transport;
 
     t->head.pos = ngx_alloc(NGX_HTTP_WEBHOOK_RESPONSE_HEAD
-                            + NGX_HTTP_WEBHOOK_RESPONSE_BODY,
+                            + transport->wmcf->response_limit,
                             transport->curl.cycle->log);
     if (t->head.pos == NULL) {
         ngx_free(t);
@@ -372,7 +372,7 @@ ngx_http_webhook_transfer_get(ngx_http_webhook_transport_t *transport)
 
     t->head.end = t->head.pos + NGX_HTTP_WEBHOOK_RESPONSE_HEAD;
     t->body.pos = t->head.end;
-    t->body.end = t->body.pos + NGX_HTTP_WEBHOOK_RESPONSE_BODY;
+    t->body.end = t->body.pos + transport->wmcf->response_limit;
 
     t->easy = curl_easy_init();
 
@@ -414,7 +414,10 @@ ngx_http_webhook_transfer_options(ngx_http_webhook_transfer_t *t)
     curl_easy_setopt(e, CURLOPT_PROXY, "");
     curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
-    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(e, CURLOPT_HTTP_VERSION, wmcf->http2
+                                         ? (long) CURL_HTTP_VERSION_2TLS
+                                         : (long) CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(e, CURLOPT_PIPEWAIT, (long) wmcf->http2);
     curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, NGX_HTTP_WEBHOOK_USER_AGENT);
     curl_easy_setopt(e, CURLOPT_POST, 1L);

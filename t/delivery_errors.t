@@ -16,6 +16,8 @@ webhook_connect_timeout 300ms;
 resolver 127.0.0.1:1 ipv6=off;
 resolver_timeout 1s;
 webhook_resolve refused.test:443:10.1.2.3;
+webhook_deny_address 127.0.0.66;
+webhook_resolve denied.test:8080:127.0.0.66;
 CONF
 
 $t->receiver;
@@ -34,6 +36,8 @@ my @cases = (
     [ "http://127.0.0.1:$closed/",      'failed',   'connect_failed', qr/./ ],
     [ 'https://refused.test/',          'failed',   'address_refused',
       qr/private \(RFC 1918\)/ ],
+    [ 'http://denied.test:8080/',       'failed',   'address_refused',
+      qr/webhook_deny_address/ ],
     [ 'https://nowhere.test/',          'failed',   'name_lookup_failed|name_lookup_timeout', qr/./ ],
     [ $t->url('/ok') =~ s/^http:/https:/r, 'failed', 'tls_failed',    qr/./ ],
     [ '/short',                         'delivered', undef,           qr/./ ],
@@ -103,6 +107,22 @@ $t->setup('acme', $t->url('/ok/last'), 'last');
 $t->ingest('acme', 'last', '{}');
 my ($e) = $t->events('acme', 'event=last');
 ok($t->wait_event('acme', $e->{id}, 'delivered'), 'and it goes on');
+
+my ($status, $problem) = $t->api('POST', '/companies/acme/webhooks',
+                                 { url => 'http://127.0.0.66:8080/', events => ['*'] });
+is($status, 422, 'a denied address in a URL');
+like($problem->{errors}[0]{detail}, qr/denied address/, 'in words');
+
+# a limit of one's own
+
+$t->{http} .= 'webhook_response_limit 100;';
+$t->restart;
+$t->setup('acme', $t->url('/big/101'), 'limit');
+$t->ingest('acme', 'limit', '{}');
+($e) = $t->events('acme', 'event=limit');
+my $a = $t->wait_event('acme', $e->{id}, 'delivered')->{attempts}[0];
+is(length $a->{response}{body}, 100, 'webhook_response_limit: a body is cut');
+ok($a->{response}{truncated}, 'which is told');
 
 is(scalar($t->log_lines), 0, 'nothing alarming in the log');
 

@@ -341,13 +341,58 @@ webhook_retention payloads=2d logs=1d;
 
 
 
-=== TEST 33: everything at once, well
+=== TEST 33: a jitter of more than all
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_retry_jitter 101%;
+--- must_die
+--- error_log
+value must be between 0 and 100
+
+
+
+=== TEST 34: a jitter that is no number
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_retry_jitter some;
+--- must_die
+--- error_log
+invalid parameter "some"
+
+
+
+=== TEST 35: a response limit that is too large
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_response_limit 2m;
+--- must_die
+--- error_log
+must be at most 1m
+
+
+
+=== TEST 36: a denied address that is none
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_deny_address example.com;
+--- must_die
+--- error_log
+invalid parameter "example.com"
+
+
+
+=== TEST 37: everything at once, well
 --- http_config
 webhook_store webhook_temp/store.db sync=normal;
 webhook_retry_delays 50ms 1s 2m 3h;
 webhook_timeout 10s;
 webhook_connect_timeout 500ms;
 webhook_concurrency 64;
+webhook_retry_jitter 25%;
+webhook_retry_after_max 30m;
+webhook_response_limit 4k;
+webhook_http2 on;
+webhook_deny_address 192.0.2.0/24;
 webhook_standard_headers off;
 webhook_idempotency_window 1h;
 webhook_ingest_queue 100;

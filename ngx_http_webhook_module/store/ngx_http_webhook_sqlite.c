@@ -87,6 +87,7 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_webhook_update,
     ngx_http_webhook_sqlite_webhook_delete,
     ngx_http_webhook_sqlite_webhook_rotate,
+    ngx_http_webhook_sqlite_webhook_disable,
     ngx_http_webhook_sqlite_company_get,
     ngx_http_webhook_sqlite_company_list,
     ngx_http_webhook_sqlite_webhook_get,

@@ -249,27 +249,15 @@ ngx_int_t ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_takeover(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t owner);
 
-/* sqlite_config.c */
+/* sqlite_company.c */
 
 ngx_int_t ngx_http_webhook_sqlite_company_create(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 ngx_int_t ngx_http_webhook_sqlite_company_update(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
-ngx_int_t ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op);
-ngx_int_t ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op);
-ngx_int_t ngx_http_webhook_sqlite_webhook_delete(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op);
-ngx_int_t ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op);
 ngx_int_t ngx_http_webhook_sqlite_company_get(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 ngx_int_t ngx_http_webhook_sqlite_company_list(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op);
-ngx_int_t ngx_http_webhook_sqlite_webhook_get(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op);
-ngx_int_t ngx_http_webhook_sqlite_webhook_list(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 
 /*
@@ -287,6 +275,23 @@ ngx_int_t ngx_http_webhook_sqlite_find_company(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_company_for(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op, ngx_str_t *ref, ngx_uint_t access,
     ngx_http_webhook_id_t *id);
+
+/* sqlite_webhook.c */
+
+ngx_int_t ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_delete(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_disable(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_webhook_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
 
 /* The subscriptions of a webhook. */
 ngx_int_t ngx_http_webhook_sqlite_subscriptions(ngx_http_webhook_sqlite_t *s,

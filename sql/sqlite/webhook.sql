@@ -9,13 +9,13 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
 -- name: webhook_get
 -- Finds a webhook of a company.
 SELECT id, company_id, url, description, enabled, secret, previous,
-    previous_until, updated_at
+    previous_until, updated_at, disabled_reason
 FROM webhook WHERE id = ?1 AND company_id = ?2 AND deleted_at = 0;
 
 -- name: webhook_list
 -- A page of a company's webhooks, newest first.
 SELECT id, company_id, url, description, enabled, secret, previous,
-    previous_until, updated_at
+    previous_until, updated_at, disabled_reason
 FROM webhook WHERE company_id = ?1 AND id < ?2 AND deleted_at = 0
 ORDER BY id DESC LIMIT ?3;
 
@@ -26,8 +26,15 @@ SELECT count(*) FROM webhook WHERE company_id = ?1 AND deleted_at = 0;
 -- name: webhook_update
 -- Changes a webhook.
 UPDATE webhook
-SET url = ?2, description = ?3, enabled = ?4, updated_at = ?5, generation = ?6
+SET url = ?2, description = ?3, enabled = ?4, updated_at = ?5, generation = ?6,
+    disabled_reason = ?7
 WHERE id = ?1;
+
+-- name: webhook_disable
+-- Disables a webhook that is not, and says why.
+UPDATE webhook
+SET enabled = 0, disabled_reason = ?2, updated_at = ?3, generation = ?4
+WHERE id = ?1 AND enabled = 1 AND deleted_at = 0;
 
 -- name: webhook_secret
 -- Gives a webhook a new secret, and the old one its last hour.

@@ -449,17 +449,22 @@ sub _serve {
     }
 }
 
-# Appends, and returns how many requests of this path there were before.
+# Appends, and returns how many requests of this path there were before, where
+# the answer depends on it.
 
 sub _record {
     my ($file, $request) = @_;
 
     open my $fh, '+>>', $file or die $!;
     flock $fh, LOCK_EX;
-    seek $fh, 0, 0;
 
-    my $uri = $json->encode([ $request->{uri} ]);
-    my $seen = grep { index($_, '"uri":' . substr($uri, 1, -1)) >= 0 } <$fh>;
+    my $seen = 0;
+
+    if ($request->{uri} =~ m{^/fail/}) {
+        my $uri = $json->encode([ $request->{uri} ]);
+        seek $fh, 0, 0;
+        $seen = grep { index($_, '"uri":' . substr($uri, 1, -1)) >= 0 } <$fh>;
+    }
 
     # bytes as they are: one character each
     print $fh $json->encode($request), "\n";
@@ -484,6 +489,12 @@ sub _answer {
     return $say->($1, "status $1\n") if $uri =~ m{^/status/(\d+)};
     return $say->($seen < $1 ? 500 : 200, "seen $seen\n")
         if $uri =~ m{^/fail/(\d+)};
+    if ($uri =~ m{^/header/(\d+)/(.+)}) {
+        my ($code, $header) = ($1, $2);
+        $header =~ s/%(..)/chr hex $1/ge;
+        return $say->($code, '', $header);
+    }
+
     return $say->(302, '', 'Location: /ok') if $uri =~ m{^/redirect};
     return $say->(200, 'x' x $1) if $uri =~ m{^/big/(\d+)};
 

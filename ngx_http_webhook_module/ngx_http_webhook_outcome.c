@@ -1,0 +1,176 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What follows from an attempt, on the event loop: a 2xx delivers the event,
+ * a 410 ends the webhook, and everything else takes the schedule: the next
+ * attempt is due webhook_retry_delays[retries] after this one has ended,
+ * retries counted from 0, and later where the endpoint asks for it; without a
+ * further delay, the event has failed.
+ */
+
+
+#include "ngx_http_webhook_outcome.h"
+#include "ngx_http_webhook_name.h"
+
+
+static void ngx_http_webhook_outcome_pending(
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_result_op_t *result,
+    ngx_uint_t delay);
+static int64_t ngx_http_webhook_outcome_retry_after(
+    ngx_http_webhook_attempt_t *a, int64_t now);
+
+
+ngx_uint_t
+ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_target_t *target, ngx_http_webhook_held_t *held,
+    ngx_http_webhook_result_op_t *result)
+{
+    ngx_uint_t                   test;
+    ngx_http_webhook_attempt_t  *a;
+
+    a = &result->attempt;
+    test = ngx_http_webhook_event_reserved(&held->message->event);
+
+    result->retries = held->retries;
+
+    if (a->error.data == NULL) {
+        result->event_status = NGX_HTTP_WEBHOOK_DELIVERED;
+        return 0;
+    }
+
+    result->event_status = NGX_HTTP_WEBHOOK_FAILED;
+
+    if (target->deleted) {
+        result->event_status = NGX_HTTP_WEBHOOK_CANCELLED;
+        ngx_str_set(&result->reason, "webhook_deleted");
+        return 0;
+    }
+
+    if (a->status_code == NGX_HTTP_WEBHOOK_GONE) {
+        ngx_str_set(&result->reason, "endpoint_gone");
+        return 1;
+    }
+
+    if (a->internal && wmcf->retry_delays->nelts) {
+
+        /* nginx's own fault uses up none of the attempts */
+
+        ngx_http_webhook_outcome_pending(wmcf, result, 0);
+        return 0;
+    }
+
+    if (held->retries >= wmcf->retry_delays->nelts) {
+        ngx_str_set(&result->reason, "attempts_exhausted");
+        return 0;
+    }
+
+    if (test && !target->enabled) {
+
+        /* a test of a disabled webhook has one attempt */
+
+        ngx_str_set(&result->reason, "webhook_disabled");
+        return 0;
+    }
+
+    ngx_http_webhook_outcome_pending(wmcf, result, held->retries);
+    result->retries++;
+
+    return 0;
+}
+
+
+static void
+ngx_http_webhook_outcome_pending(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_result_op_t *result, ngx_uint_t delay)
+{
+    int64_t                      ended, wait, asked;
+    ngx_msec_t                  *delays;
+    ngx_http_webhook_attempt_t  *a;
+
+    a = &result->attempt;
+    delays = wmcf->retry_delays->elts;
+
+    ended = a->started_at + a->duration / 1000;
+    wait = (int64_t) delays[delay];
+
+    if (wmcf->retry_jitter) {
+        wait += (int64_t) ((double) wait * wmcf->retry_jitter / 100
+                           * ((double) ngx_random() / RAND_MAX));
+    }
+
+    if (a->status_code == NGX_HTTP_TOO_MANY_REQUESTS
+        || a->status_code == NGX_HTTP_SERVICE_UNAVAILABLE)
+    {
+        asked = ngx_http_webhook_outcome_retry_after(a, ended);
+        asked = ngx_min(asked, (int64_t) wmcf->retry_after_max);
+        wait = ngx_max(wait, asked);
+    }
+
+    result->event_status = NGX_HTTP_WEBHOOK_PENDING;
+    result->due_at = ended + wait;
+}
+
+
+/*
+ * How long the endpoint wants to be left alone, ms; 0 where it does not say.
+ * Retry-After is a number of seconds or a date (RFC 9110, 10.2.3).
+ */
+
+static int64_t
+ngx_http_webhook_outcome_retry_after(ngx_http_webhook_attempt_t *a,
+    int64_t now)
+{
+    u_char     *p, *last, *end, *digit;
+    time_t      date;
+    ngx_int_t   seconds;
+
+    static u_char  name[] = "\nretry-after:";
+
+    if (a->response_head.len < sizeof(name)) {
+        return 0;
+    }
+
+    p = a->response_head.data;
+    last = p + a->response_head.len;
+
+    p = ngx_strlcasestrn(p, last, name, sizeof(name) - 2);
+    if (p == NULL) {
+        return 0;
+    }
+
+    p += sizeof(name) - 1;
+
+    while (p < last && (*p == ' ' || *p == '\t')) {
+        p++;
+    }
+
+    for (end = p; end < last && *end != CR && *end != LF; end++) { /* void */ }
+
+    while (end > p && (end[-1] == ' ' || end[-1] == '\t')) {
+        end--;
+    }
+
+    for (digit = p; digit < end && *digit >= '0' && *digit <= '9'; digit++) {
+        /* void */
+    }
+
+    if (digit == end && digit > p) {
+
+        /* more than a number holds is as long as may be */
+
+        seconds = ngx_atoi(p, end - p);
+
+        return (seconds == NGX_ERROR || seconds > NGX_MAX_INT32_VALUE)
+               ? INT64_MAX : (int64_t) seconds * 1000;
+    }
+
+    date = ngx_parse_http_time(p, end - p);
+
+    return (date == (time_t) NGX_ERROR) ? 0
+                                        : ngx_max((int64_t) date * 1000 - now,
+                                                  0);
+}
