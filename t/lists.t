@@ -26,12 +26,12 @@ my $failed = sql("SELECT id FROM webhook WHERE url LIKE '%/500'") + 0;
 
 sub position {
     -s "$db.index" ? WebhookTest::sh(
-        "sqlite3 -readonly $db.index 'SELECT position FROM state' 2>/dev/null") || 0 : 0;
+        "sqlite3 -readonly $db.index 'SELECT position FROM state' 2>/dev/null || true") || 0 : 0;
 }
 
 sub indexed {
     my $last = sql('SELECT last_id FROM store');
-    $t->wait_for('the index', sub { position() >= $last });
+    $t->wait_for('the index', sub { position() >= $last }, 30);
 }
 
 # what a list has to be, from the store itself
@@ -184,8 +184,46 @@ settled();
 indexed();
 check('with one made anew');
 
+for my $damage ('DELETE FROM state', 'DROP TABLE by_company') {
+    WebhookTest::sh("sqlite3 -cmd '.timeout 5000' $db.index '$damage'");
+    check($damage);
+    $t->wait_for('a new index', sub { !position() || position() >= sql('SELECT last_id FROM store') });
+    send_all('acme', 'honeypot.alert', 1);
+    settled();
+    indexed();
+    check("after $damage");
+}
+
+unlink "$db.index" or die $!;
+check('the file alone is gone');
+send_all('acme', 'honeypot.alert', 1);
+settled();
+indexed();
+check('and is there again');
+
+# an older copy of the store in its place
+
+my $pending = $t->setup('acme', $t->url('/status/503'), 'scan.*')->{id};
+send_all('acme', 'scan.done', 3);
+settled();
+indexed();
+WebhookTest::sh("sqlite3 $db \"VACUUM INTO '$db.copy'\"");
+$t->api('DELETE', "/companies/acme/webhooks/$pending");
+$t->wait_for('them to be cancelled', sub { !expected(where => 'm.event = \'scan.done\' AND e.status = 0') });
+indexed();
+$t->stop;
+unlink "$db-wal", "$db-shm";
+WebhookTest::sh("cat $db.copy > $db");
+$t->start;
+check('restored');
+send_all('acme', 'honeypot.alert', 1);
+check('restored and going on');
+settled();
+indexed();
+check('restored and indexed');
+
 my @log = $t->log_lines(qr/\[(?:emerg|alert|crit|error)\]/);
-is(scalar(grep { !/index|malformed|not a database/ } @log), 0,
+is(scalar(grep { !/index|malformed|not a database|no such table/ } @log), 0,
    'nothing else alarming in the log') or diag @log;
 ok((grep { /is damaged.*made anew/ } @log), 'the damage is in the log');
 

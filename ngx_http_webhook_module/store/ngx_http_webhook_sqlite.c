@@ -382,6 +382,8 @@ ngx_http_webhook_sqlite_backup(ngx_http_webhook_sqlite_t *s, int64_t version)
 static ngx_int_t
 ngx_http_webhook_sqlite_adopt(ngx_http_webhook_sqlite_t *s)
 {
+    ngx_http_webhook_sqlite_index_check(s);
+
     if (ngx_http_webhook_sqlite_begin(s) == NGX_OK) {
 
         if (s->generation < (int64_t) *s->lock.shared) {

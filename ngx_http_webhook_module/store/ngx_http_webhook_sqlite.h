@@ -36,7 +36,8 @@
 /* A message's webhook events have the identifiers that follow its own. */
 
 #define ngx_http_webhook_sqlite_last_event(message_id)                        \
-    ((message_id) + NGX_HTTP_WEBHOOK_MAX_WEBHOOKS)
+    (ngx_min(message_id, INT64_MAX - NGX_HTTP_WEBHOOK_MAX_WEBHOOKS - 1)       \
+     + NGX_HTTP_WEBHOOK_MAX_WEBHOOKS)
 
 
 /*
@@ -337,7 +338,8 @@ void ngx_http_webhook_sqlite_index(void *session, ngx_log_t *log);
 
 /*
  * Attaches the index that is there now as "lists", outside a transaction:
- * s->index is 0 where there is none, or it is of another version.
+ * s->index is 0 where there is none, or it is of another version, or failed
+ * not long ago.
  */
 ngx_int_t ngx_http_webhook_sqlite_index_attach(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t create);
@@ -346,8 +348,14 @@ ngx_int_t ngx_http_webhook_sqlite_index_attach(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_index_state(ngx_http_webhook_sqlite_t *s,
     int64_t *position, int64_t *change);
 
-/* Removes a damaged one: who has it attached will find the next. */
-void ngx_http_webhook_sqlite_index_remove(ngx_http_webhook_sqlite_t *s);
+/*
+ * The index has failed a reader, who does without it for a while.  A damaged
+ * one is removed, where nobody fills it: who has it attached finds the next.
+ */
+void ngx_http_webhook_sqlite_index_failed(ngx_http_webhook_sqlite_t *s);
+
+/* The same where the store is older than the index; in the writers' turn. */
+void ngx_http_webhook_sqlite_index_check(ngx_http_webhook_sqlite_t *s);
 
 /* sqlite_sweep.c */
 

@@ -355,7 +355,8 @@ ngx_http_webhook_sqlite_expire_logs(ngx_http_webhook_sqlite_t *s,
     static ngx_http_webhook_sql_e  names[] = {
         NGX_HTTP_WEBHOOK_SQL_EXPIRE_ATTEMPTS,
         NGX_HTTP_WEBHOOK_SQL_EXPIRE_EVENTS,
-        NGX_HTTP_WEBHOOK_SQL_EXPIRE_MESSAGES
+        NGX_HTTP_WEBHOOK_SQL_EXPIRE_MESSAGES,
+        NGX_HTTP_WEBHOOK_SQL_EXPIRE_CHANGES
     };
 
     if (s->conf->keep_logs == 0) {

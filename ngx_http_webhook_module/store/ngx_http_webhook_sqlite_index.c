@@ -29,6 +29,15 @@
 #define NGX_HTTP_WEBHOOK_INDEX_RETRY    10000   /* ms, after a failure */
 
 
+static ngx_int_t ngx_http_webhook_sqlite_index_turn(
+    ngx_http_webhook_sqlite_t *s);
+static ino_t ngx_http_webhook_sqlite_index_inode(ngx_http_webhook_sqlite_t *s);
+static void ngx_http_webhook_sqlite_index_create(ngx_http_webhook_sqlite_t *s);
+static void ngx_http_webhook_sqlite_index_unlink(ngx_http_webhook_sqlite_t *s,
+    const char *suffix);
+static ngx_int_t ngx_http_webhook_sqlite_index_close(
+    ngx_http_webhook_sqlite_t *s);
+static void ngx_http_webhook_sqlite_index_remove(ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_index_run(
     ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_index_open(
@@ -51,8 +60,7 @@ ngx_http_webhook_sqlite_index(void *session, ngx_log_t *log)
 {
     ngx_http_webhook_sqlite_t *s = session;
 
-    int64_t    now;
-    ngx_int_t  rc;
+    int64_t  now;
 
     s->log = log;
     s->lock.log = log;
@@ -67,16 +75,7 @@ ngx_http_webhook_sqlite_index(void *session, ngx_log_t *log)
 
     s->failed_at = 0;
 
-    if (s->lock.fd == NGX_INVALID_FILE
-        && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path, log)
-           != NGX_OK)
-    {
-        return;
-    }
-
-    rc = ngx_http_webhook_sqlite_index_take(&s->lock);
-
-    if (rc != NGX_OK) {
+    if (ngx_http_webhook_sqlite_index_turn(s) != NGX_OK) {
         return;                              /* another worker does it */
     }
 
@@ -102,6 +101,23 @@ ngx_http_webhook_sqlite_index(void *session, ngx_log_t *log)
 }
 
 
+/* The right to fill the index, or to remove it. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_turn(ngx_http_webhook_sqlite_t *s)
+{
+    if (s->lock.fd == NGX_INVALID_FILE
+        && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path,
+                                               s->log)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_index_take(&s->lock);
+}
+
+
 static ngx_int_t
 ngx_http_webhook_sqlite_index_run(ngx_http_webhook_sqlite_t *s)
 {
@@ -121,6 +137,10 @@ ngx_http_webhook_sqlite_index_run(ngx_http_webhook_sqlite_t *s)
             return NGX_ERROR;
         }
 
+        if (ngx_quit || ngx_exiting || ngx_terminate) {
+            return NGX_OK;
+        }
+
     } while (more
              && ngx_http_webhook_sqlite_now() - begin
                 < NGX_HTTP_WEBHOOK_INDEX_BUDGET);
@@ -138,55 +158,133 @@ ngx_int_t
 ngx_http_webhook_sqlite_index_attach(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t create)
 {
-    int               fd;
-    char             *name;
-    ngx_int_t         rc;
-    ngx_file_info_t   fi;
+    ino_t      inode;
+    int64_t    now;
+    ngx_int_t  rc;
 
-    name = sqlite3_mprintf("%.*s.index", (int) s->conf->path.len,
-                           s->conf->path.data);
-    if (name == NULL) {
-        return NGX_ERROR;
+    now = ngx_http_webhook_sqlite_now();
+
+    inode = ngx_http_webhook_sqlite_index_inode(s);
+
+    if (inode == 0 && create) {
+        ngx_http_webhook_sqlite_index_create(s);
+        inode = ngx_http_webhook_sqlite_index_inode(s);
     }
 
-    if (create) {
-        fd = open(name, O_CREAT|O_EXCL|O_RDWR|O_NOFOLLOW|O_CLOEXEC, 0600);
-        if (fd != -1) {
-            (void) close(fd);
-        }
-    }
-
-    rc = (ngx_file_info(name, &fi) == NGX_FILE_ERROR) ? NGX_DECLINED : NGX_OK;
-
-    sqlite3_free(name);
-
-    if (rc == NGX_OK && s->index && fi.st_ino == s->index) {
+    if (inode && inode == s->index) {
         return NGX_OK;
     }
 
-    if (s->index) {
-        s->index = 0;
-
-        if (ngx_http_webhook_sqlite_exec(s,
-                ngx_http_webhook_sqlite_stmt(s,
-                                             NGX_HTTP_WEBHOOK_SQL_INDEX_DETACH))
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (s->index
+        && ngx_http_webhook_sqlite_index_close(s) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    if (rc != NGX_OK) {
-        return rc;
+    if (inode == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (!create && now >= s->failed_at
+        && now - s->failed_at < NGX_HTTP_WEBHOOK_INDEX_RETRY)
+    {
+        return NGX_DECLINED;
     }
 
     rc = ngx_http_webhook_sqlite_index_open(s, create);
 
     if (rc == NGX_OK) {
-        s->index = fi.st_ino;
+        s->index = inode;
+
+    } else if (rc == NGX_ERROR) {
+        s->failed_at = now;
     }
 
     return rc;
+}
+
+
+/* The file that has the name; 0 where there is none. */
+
+static ino_t
+ngx_http_webhook_sqlite_index_inode(ngx_http_webhook_sqlite_t *s)
+{
+    char             *name;
+    ino_t             inode;
+    ngx_file_info_t   fi;
+
+    name = sqlite3_mprintf("%.*s.index", (int) s->conf->path.len,
+                           s->conf->path.data);
+
+    inode = (name && ngx_file_info(name, &fi) != NGX_FILE_ERROR)
+            ? fi.st_ino : 0;
+
+    sqlite3_free(name);
+
+    return inode;
+}
+
+
+/*
+ * A new file, without the companions of one that was removed alone: sessions
+ * that have that one open keep them.
+ */
+
+static void
+ngx_http_webhook_sqlite_index_create(ngx_http_webhook_sqlite_t *s)
+{
+    int    fd;
+    char  *name;
+
+    ngx_http_webhook_sqlite_index_unlink(s, "-wal");
+    ngx_http_webhook_sqlite_index_unlink(s, "-shm");
+
+    name = sqlite3_mprintf("%.*s.index", (int) s->conf->path.len,
+                           s->conf->path.data);
+
+    fd = name ? open(name, O_CREAT|O_EXCL|O_RDWR|O_NOFOLLOW|O_CLOEXEC, 0600)
+              : -1;
+    if (fd != -1) {
+        (void) close(fd);
+    }
+
+    sqlite3_free(name);
+}
+
+
+static void
+ngx_http_webhook_sqlite_index_unlink(ngx_http_webhook_sqlite_t *s,
+    const char *suffix)
+{
+    char  *name;
+
+    name = sqlite3_mprintf("%.*s.index%s", (int) s->conf->path.len,
+                           s->conf->path.data, suffix);
+
+    if (name && ngx_delete_file(name) == NGX_FILE_ERROR
+        && ngx_errno != NGX_ENOENT)
+    {
+        ngx_log_error(NGX_LOG_CRIT, s->log, ngx_errno,
+                      ngx_delete_file_n " \"%s\" failed", name);
+    }
+
+    sqlite3_free(name);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_index_close(ngx_http_webhook_sqlite_t *s)
+{
+    if (ngx_http_webhook_sqlite_exec(s,
+            ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_INDEX_DETACH))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    s->index = 0;
+
+    return NGX_OK;
 }
 
 
@@ -250,9 +348,12 @@ ngx_http_webhook_sqlite_index_open(ngx_http_webhook_sqlite_t *s,
                                             NGX_HTTP_WEBHOOK_SQL_INDEX_SCHEMA);
             }
 
-        } else {
-            s->damaged = 1;                  /* another module's */
+        } else if (version < NGX_HTTP_WEBHOOK_INDEX_VERSION) {
+            s->damaged = 1;
             rc = NGX_ERROR;
+
+        } else {
+            rc = NGX_DECLINED;               /* a newer module's */
         }
     }
 
@@ -296,31 +397,65 @@ ngx_http_webhook_sqlite_index_make(ngx_http_webhook_sqlite_t *s)
 }
 
 
-void
+/* With the right to do so. */
+
+static void
 ngx_http_webhook_sqlite_index_remove(ngx_http_webhook_sqlite_t *s)
 {
-    char        *name;
-    ngx_uint_t   i;
-
-    static const char  *files[] = { "", "-wal", "-shm" };
-
     ngx_log_error(NGX_LOG_ERR, s->log, 0,
-                  "the index of webhook store \"%V\" is damaged or of another "
-                  "version: it is made anew", &s->conf->path);
+                  "the index of webhook store \"%V\" is damaged, or not of "
+                  "this store or version: it is made anew", &s->conf->path);
 
-    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        name = sqlite3_mprintf("%.*s.index%s", (int) s->conf->path.len,
-                               s->conf->path.data, files[i]);
+    ngx_http_webhook_sqlite_index_unlink(s, "");
+    ngx_http_webhook_sqlite_index_unlink(s, "-wal");
+    ngx_http_webhook_sqlite_index_unlink(s, "-shm");
+}
 
-        if (name && ngx_delete_file(name) == NGX_FILE_ERROR
-            && ngx_errno != NGX_ENOENT)
-        {
-            ngx_log_error(NGX_LOG_CRIT, s->log, ngx_errno,
-                          ngx_delete_file_n " \"%s\" failed", name);
+
+void
+ngx_http_webhook_sqlite_index_failed(ngx_http_webhook_sqlite_t *s)
+{
+    s->failed_at = ngx_http_webhook_sqlite_now();
+
+    if (s->damaged && ngx_http_webhook_sqlite_index_turn(s) == NGX_OK) {
+
+        if (ngx_http_webhook_sqlite_index_inode(s) == s->index) {
+            ngx_http_webhook_sqlite_index_remove(s);
         }
 
-        sqlite3_free(name);
+        ngx_http_webhook_sqlite_index_free(&s->lock);
     }
+}
+
+
+void
+ngx_http_webhook_sqlite_index_check(ngx_http_webhook_sqlite_t *s)
+{
+    ngx_uint_t     ahead;
+    sqlite3_stmt  *stmt;
+
+    if (ngx_http_webhook_sqlite_index_take(&s->lock) != NGX_OK) {
+        return;                              /* who fills it has looked */
+    }
+
+    if (ngx_http_webhook_sqlite_index_attach(s, 0) == NGX_OK) {
+
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_INDEX_AHEAD);
+
+        ahead = (ngx_http_webhook_sqlite_step(s, stmt) == NGX_OK
+                 && sqlite3_column_int(stmt, 0));
+
+        ngx_http_webhook_sqlite_rollback(s);
+
+        if (ahead) {
+            ngx_http_webhook_sqlite_index_remove(s);
+        }
+
+        (void) ngx_http_webhook_sqlite_index_close(s);
+    }
+
+    ngx_http_webhook_sqlite_index_free(&s->lock);
 }
 
 
@@ -330,7 +465,7 @@ static ngx_int_t
 ngx_http_webhook_sqlite_index_window(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t *more)
 {
-    int64_t        from, to, change, last_change, last;
+    int64_t        from, to, change, last_change, last, changes;
     sqlite3_stmt  *stmt;
 
     *more = 0;
@@ -356,14 +491,12 @@ ngx_http_webhook_sqlite_index_window(ngx_http_webhook_sqlite_t *s,
     to = sqlite3_column_int64(stmt, 0);
     last_change = sqlite3_column_int64(stmt, 1);
     last = sqlite3_column_int64(stmt, 2);
+    changes = sqlite3_column_int64(stmt, 3);
 
     (void) sqlite3_reset(stmt);
 
-    if (to < from) {
-
-        /* a store that is older than its index: one that was restored */
-
-        s->damaged = 1;
+    if (to < from || changes < change) {
+        s->damaged = 1;                      /* of another store */
         return NGX_ERROR;
     }
 
@@ -382,7 +515,7 @@ ngx_http_webhook_sqlite_index_window(ngx_http_webhook_sqlite_t *s,
             return NGX_ERROR;
         }
 
-        *more = (to != last);
+        *more = (to != last || last_change != changes);
     }
 
     return ngx_http_webhook_sqlite_exec(s,
@@ -399,6 +532,7 @@ ngx_http_webhook_sqlite_index_state(ngx_http_webhook_sqlite_t *s,
     stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_INDEX_STATE);
 
     if (ngx_http_webhook_sqlite_step(s, stmt) != NGX_OK) {
+        s->damaged = 1;
         return NGX_ERROR;
     }
 

@@ -36,6 +36,9 @@ typedef struct {
 
 static ngx_int_t ngx_http_webhook_sqlite_list(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_list_op_t *list, ngx_uint_t indexed);
+static ngx_int_t ngx_http_webhook_sqlite_list_owner(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t webhook_id,
+    ngx_http_webhook_id_t *owner);
 static ngx_int_t ngx_http_webhook_sqlite_list_indexed(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_sqlite_list_t *l);
 static ngx_int_t ngx_http_webhook_sqlite_list_oldest(
@@ -58,19 +61,31 @@ ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_list_op_t *list = (ngx_http_webhook_list_op_t *) op;
 
+    if (s->index == 0) {
+        return ngx_http_webhook_sqlite_list(s, list, 0);
+    }
+
     s->damaged = 0;
 
     if (ngx_http_webhook_sqlite_list(s, list, 1) == NGX_OK) {
         return NGX_OK;
     }
 
-    if (!s->damaged || s->index == 0) {
+    ngx_http_webhook_sqlite_rollback(s);
+
+    if (ngx_http_webhook_sqlite_exec(s,
+            ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_BEGIN_READ))
+            != NGX_OK
+        || ngx_http_webhook_sqlite_list(s, list, 0) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    ngx_http_webhook_sqlite_index_remove(s);
+    /* the store is well: it was the index */
 
-    return ngx_http_webhook_sqlite_list(s, list, 0);
+    ngx_http_webhook_sqlite_index_failed(s);
+
+    return NGX_OK;
 }
 
 
@@ -79,6 +94,7 @@ ngx_http_webhook_sqlite_list(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_list_op_t *list, ngx_uint_t indexed)
 {
     ngx_int_t                       rc;
+    ngx_http_webhook_id_t           owner;
     ngx_http_webhook_sqlite_list_t  l;
 
     ngx_memzero(&l, sizeof(l));
@@ -102,6 +118,19 @@ ngx_http_webhook_sqlite_list(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
+    if (list->webhook_id) {
+
+        if (ngx_http_webhook_sqlite_list_owner(s, list->webhook_id, &owner)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (owner != l.company_id) {
+            return NGX_OK;
+        }
+    }
+
     l.cursor = list->cursor ? list->cursor : INT64_MAX;
 
     if (ngx_http_webhook_sqlite_list_oldest(s, &l) != NGX_OK) {
@@ -114,6 +143,29 @@ ngx_http_webhook_sqlite_list(ngx_http_webhook_sqlite_t *s,
 }
 
 
+static ngx_int_t
+ngx_http_webhook_sqlite_list_owner(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id, ngx_http_webhook_id_t *owner)
+{
+    ngx_int_t      rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_LIST_OWNER);
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    *owner = 0;
+
+    if (rc == NGX_OK) {
+        *owner = sqlite3_column_int64(stmt, 0);
+        (void) sqlite3_reset(stmt);
+    }
+
+    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
 /* Is there an index that is near enough to the store? */
 
 static ngx_int_t
@@ -121,10 +173,6 @@ ngx_http_webhook_sqlite_list_indexed(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_list_t *l)
 {
     sqlite3_stmt  *stmt;
-
-    if (s->index == 0) {
-        return NGX_OK;
-    }
 
     if (ngx_http_webhook_sqlite_index_state(s, &l->position, &l->change)
         != NGX_OK)
@@ -172,7 +220,11 @@ ngx_http_webhook_sqlite_list_oldest(ngx_http_webhook_sqlite_t *s,
 }
 
 
-/* The narrowest of the lists that there are. */
+/*
+ * The narrowest of the lists that there are.  All of their statements take
+ * ?1 to ?3; what ?4 is depends on the list; those that look at the index take
+ * its state as ?5 and ?6.
+ */
 
 static void
 ngx_http_webhook_sqlite_list_ids(ngx_http_webhook_sqlite_t *s,
@@ -251,18 +303,18 @@ ngx_http_webhook_sqlite_list_page(ngx_http_webhook_sqlite_t *s,
             return NGX_ERROR;
         }
 
-        if (n == NGX_HTTP_WEBHOOK_SQLITE_SLICE
+        id = sqlite3_column_int64(l->ids, 0);
+
+        if (id == last) {
+            continue;                        /* from two sources */
+        }
+
+        if (n >= NGX_HTTP_WEBHOOK_SQLITE_SLICE
             || list->rows->nelts == list->limit)
         {
             list->next = last;
             (void) sqlite3_reset(l->ids);
             return NGX_OK;
-        }
-
-        id = sqlite3_column_int64(l->ids, 0);
-
-        if (id == last) {
-            continue;                        /* from two sources */
         }
 
         last = id;

@@ -309,6 +309,12 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
                : ": check its disk, and its quota";
         break;
 
+    case SQLITE_ERROR:
+        s->fatal = 1;
+        s->damaged = 1;                      /* a table is not there */
+        hint = "";
+        break;
+
     default:
         s->fatal = 1;
         hint = "";

@@ -18,6 +18,7 @@
 #define NGX_HTTP_WEBHOOK_SWEEP_OWNERS  20        /* a call */
 #define NGX_HTTP_WEBHOOK_SWEEP_ROWS    5000      /* of one, a call */
 #define NGX_HTTP_WEBHOOK_SWEEP_PAUSE   1000      /* ms between calls */
+#define NGX_HTTP_WEBHOOK_SWEEP_BUDGET  100       /* ms for one with more */
 
 #define NGX_HTTP_WEBHOOK_SWEEP_MINUTES ((int64_t) 48 * 3600 * 1000)
 
@@ -126,11 +127,16 @@ ngx_http_webhook_sqlite_sweep_some(ngx_http_webhook_sqlite_t *s,
 
         (void) sqlite3_reset(stmt);
 
-        more = 0;
+        do {
+            more = 0;
 
-        if (sweep(s, id, from, &more) != NGX_OK) {
-            return NGX_ERROR;
-        }
+            if (sweep(s, id, from, &more) != NGX_OK) {
+                return NGX_ERROR;
+            }
+
+        } while (more
+                 && ngx_http_webhook_sqlite_now() - s->swept
+                    < NGX_HTTP_WEBHOOK_SWEEP_BUDGET);
 
         if (more) {
             return NGX_OK;                   /* it is the next one again */

@@ -105,3 +105,10 @@ DELETE FROM webhook_event WHERE id IN
 -- ... and messages.
 DELETE FROM message WHERE id IN
     (SELECT id FROM message WHERE id < ?1 ORDER BY id LIMIT ?2);
+
+-- name: expire_changes
+-- The oldest changes go with the events that they were of.
+DELETE FROM webhook_event_change WHERE id IN
+    (SELECT id FROM (SELECT id, webhook_event_id FROM webhook_event_change
+                     ORDER BY id LIMIT ?2)
+     WHERE webhook_event_id < ?1);

@@ -19,7 +19,7 @@ PRAGMA lists.user_version;
 -- of statistics begins at "start" (ms since the epoch) and is "span" ms long;
 -- "outcome" is a webhook_event.status, 0 where the attempt is to be repeated;
 -- "latency" is 2 * log2 of the duration in us, rounded down.
-BEGIN IMMEDIATE;
+BEGIN;
 
 CREATE TABLE lists.state (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
@@ -102,8 +102,18 @@ SELECT
                 ORDER BY id LIMIT 1 OFFSET ?2), s.last_id)),
     ifnull((SELECT max(id) FROM (SELECT id FROM webhook_event_change
             WHERE id > ?3 ORDER BY id LIMIT ?2 + 1)), ?3),
-    s.last_id
+    s.last_id,
+    ifnull((SELECT seq FROM sqlite_sequence
+            WHERE name = 'webhook_event_change'), 0)
 FROM store s WHERE s.id = 1;
+
+-- name: index_ahead
+-- Whether the index has what the store has not, for an older copy of the
+-- store was put in its place.
+SELECT l.position > s.last_id OR l.change >
+    ifnull((SELECT seq FROM sqlite_sequence
+            WHERE name = 'webhook_event_change'), 0)
+FROM lists.state l, store s;
 
 -- name: index_names
 -- The names of a window's events.
@@ -228,8 +238,16 @@ ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts;
 -- oldest there is) its rows are of use: none of them where it is gone.
 SELECT c.id, iif(EXISTS (SELECT 1 FROM main.company WHERE id = c.id), ?2,
     0x7fffffffffffffff)
-FROM (SELECT min(company_id) AS id FROM lists.by_company
-      WHERE company_id > ?1) c
+FROM (SELECT min(id) AS id FROM
+      (SELECT min(company_id) AS id FROM lists.by_company
+       WHERE company_id > ?1
+       UNION ALL
+       SELECT min(company_id) FROM lists.by_name WHERE company_id > ?1
+       UNION ALL
+       SELECT min(company_id) FROM lists.statistics WHERE company_id > ?1
+       UNION ALL
+       SELECT min(company_id) FROM lists.statistics_name
+       WHERE company_id > ?1)) c
 WHERE c.id IS NOT NULL;
 
 -- name: sweep_by_company

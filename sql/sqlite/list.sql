@@ -13,6 +13,10 @@ WHERE e.id = ?1 AND e.company_id = ?2
     AND (?5 = 0 OR e.message_id = ?5)
     AND (?6 IS NULL OR m.event = ?6);
 
+-- name: list_owner
+-- Whose a webhook is, deleted or not.
+SELECT company_id FROM webhook WHERE id = ?1;
+
 -- name: list_oldest
 -- The oldest there is.
 SELECT ifnull(min(id), 0) FROM webhook_event;
