@@ -8,8 +8,8 @@
  * What every part of the module shares: identifiers, limits and the
  * configuration.  Includes of other files point to lower ranks only, in this
  * order: webhook.h; json, name, sign, policy, keys; target; store.h, store.c
- * and store/; resolve, delivery.h, curl, transport; deliver; outcome, dispatch;
- * http, auth, ingest, api; conf; module.
+ * and store/; resolve, delivery.h, curl, transport, via; deliver; outcome, dispatch;
+ * http, auth, ingest, api; variables, conf; module.
  */
 
 
@@ -111,7 +111,9 @@ typedef struct {
     void                           *trusted_store;    /* X509_STORE */
 
     ngx_http_webhook_keys_t        *keys;
-    ngx_http_conf_ctx_t            *ctx;              /* of the deliveries */
+    ngx_http_conf_ctx_t            *ctx;              /* of the deliveries, */
+    ngx_str_t                       deliver_via;      /* or this location of */
+    ngx_http_conf_ctx_t            *via_ctx;          /* this server{} */
     ngx_resolver_t                 *resolver;
     ngx_thread_pool_t              *write_pool;
     ngx_thread_pool_t              *read_pool;

@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_http.h"
 #include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_resolve.h"
+#include "ngx_http_webhook_via.h"
 
 #include <openssl/ssl.h>
 
@@ -131,6 +132,13 @@ ngx_command_t  ngx_http_webhook_commands[] = {
     { ngx_string("webhook_retention"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_http_webhook_set_retention,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_deliver_via"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_webhook_set_deliver_via,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -356,6 +364,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *     wmcf->store_dir = { 0, NULL };
      *     wmcf->store_sync = 0;
      *     wmcf->retry_delays = NULL;
+     *     wmcf->deliver_via = { 0, NULL };
      *     wmcf->allow_addresses = NULL;
      *     wmcf->deny_addresses = NULL;
      *     wmcf->resolve = NULL;
@@ -580,12 +589,21 @@ ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 ngx_int_t
 ngx_http_webhook_postconfiguration(ngx_conf_t *cf)
 {
+    char                          *rv;
     ngx_http_webhook_main_conf_t  *wmcf;
 
     wmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_webhook_module);
 
     if (wmcf->store_path.len == 0) {
         return NGX_OK;
+    }
+
+    rv = ngx_http_webhook_via_init(cf, wmcf);
+
+    if (rv != NGX_CONF_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"webhook_deliver_via\" %s", rv);
+        return NGX_ERROR;
     }
 
     /* after the merge: the resolver of http{} is inherited by then */

@@ -31,6 +31,8 @@ ngx_int_t ngx_http_webhook_postconfiguration(ngx_conf_t *cf);
 
 char *ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_webhook_set_deliver_via(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_webhook_set_retention(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_webhook_set_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd,

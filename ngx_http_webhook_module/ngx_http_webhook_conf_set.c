@@ -265,6 +265,39 @@ ngx_http_webhook_threads(ngx_conf_t *cf, const char *name,
 }
 
 
+/* In a server{}, it is a location of that one. */
+
+char *
+ngx_http_webhook_set_deliver_via(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_webhook_main_conf_t *wmcf = conf;
+
+    ngx_str_t  *value;
+
+    if (wmcf->deliver_via.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0 || value[1].data[0] != '/') {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": it must be the path of "
+                           "a location", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    wmcf->deliver_via = value[1];
+
+    if (cf->cmd_type == NGX_HTTP_SRV_CONF) {
+        wmcf->via_ctx = cf->ctx;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /* payloads=time|off logs=time|off */
 
 char *

@@ -9,8 +9,8 @@
  *
  * The main request's connection is memory of the delivery's own, with no
  * descriptor, so that no slot of worker_connections is taken.  The subrequest
- * is answered by the built-in transport; any other content handler could do
- * it.  When it is finalized, the main request wakes up, and a posted event
+ * is answered by the built-in transport, or by a location of the operator's
+ * (via.c).  When it is finalized, the main request wakes up, and a posted event
  * frees it: not sooner, for nginx still looks at it on the way out.
  *
  *     deliver -> subrequest -> resolve -> transport -> answered
@@ -21,6 +21,7 @@
 #include "ngx_http_webhook_deliver.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_transport.h"
+#include "ngx_http_webhook_via.h"
 
 
 static ngx_int_t ngx_http_webhook_deliver_sign(
@@ -42,6 +43,7 @@ static ngx_int_t ngx_http_webhook_deliver_post(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
 static void ngx_http_webhook_deliver_wake(ngx_http_request_t *r);
 static void ngx_http_webhook_deliver_finish(ngx_event_t *ev);
+static void ngx_http_webhook_deliver_expired(ngx_http_webhook_delivery_t *d);
 static u_char *ngx_http_webhook_deliver_log(ngx_log_t *log, u_char *buf,
     size_t len);
 
@@ -77,6 +79,7 @@ ngx_http_webhook_deliver(ngx_http_webhook_main_conf_t *wmcf,
     d->handler = handler;
     d->data = data;
     d->answered = ngx_http_webhook_deliver_answered;
+    d->expired = ngx_http_webhook_deliver_expired;
     d->start_msec = ngx_current_msec;
 
     ngx_http_webhook_target_ref(target);
@@ -120,6 +123,10 @@ ngx_http_webhook_deliver_abort(ngx_http_webhook_delivery_t *d)
 
     if (d->finish.posted) {
         ngx_delete_posted_event(&d->finish);
+    }
+
+    if (d->timer.timer_set) {
+        ngx_del_timer(&d->timer);
     }
 
     if (d->request) {
@@ -317,6 +324,12 @@ ngx_http_webhook_deliver_request(ngx_http_webhook_delivery_t *d)
         return NGX_ERROR;
     }
 
+    if (d->wmcf->deliver_via.len
+        && ngx_http_webhook_via_headers(d) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_webhook_deliver_subrequest(d);
 }
 
@@ -344,7 +357,7 @@ ngx_http_webhook_deliver_connection(ngx_http_webhook_delivery_t *d)
         return NULL;
     }
 
-    hc->conf_ctx = d->wmcf->ctx;
+    hc->conf_ctx = d->wmcf->deliver_via.len ? d->wmcf->via_ctx : d->wmcf->ctx;
 
     d->log = *ngx_cycle->log;
     d->log.handler = ngx_http_webhook_deliver_log;
@@ -424,8 +437,10 @@ ngx_http_webhook_deliver_subrequest(ngx_http_webhook_delivery_t *d)
     rb->bufs->next = NULL;
     rb->buf = b;
 
-    if (ngx_http_subrequest(d->request, &d->request->uri, NULL, &sr,
-                            &d->post_subrequest, 0)
+    if (ngx_http_subrequest(d->request, d->wmcf->deliver_via.len
+                                        ? &d->wmcf->deliver_via
+                                        : &d->request->uri,
+                            NULL, &sr, &d->post_subrequest, 0)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -440,7 +455,7 @@ ngx_http_webhook_deliver_subrequest(ngx_http_webhook_delivery_t *d)
 
     ngx_http_set_ctx(sr, d, ngx_http_webhook_module);
 
-    /* the built-in transport answers, whatever phases http{} has */
+    /* not the phases of http{}: the location's run when there is an address */
 
     sr->write_event_handler = ngx_http_webhook_deliver_send;
 
@@ -494,6 +509,15 @@ ngx_http_webhook_deliver_resolved(ngx_http_webhook_resolve_t *rs)
     }
 
     d->log.action = "sending to a webhook";
+
+    if (d->wmcf->deliver_via.len) {
+
+        if (ngx_http_webhook_via_send(d) != NGX_OK) {
+            ngx_http_webhook_deliver_fail(d, "internal", "out of memory");
+        }
+
+        return;
+    }
 
     if (ngx_http_webhook_transport_send(d->wmcf->transport, d) != NGX_OK) {
         ngx_http_webhook_deliver_fail(d, "internal", "out of memory");
@@ -552,6 +576,10 @@ ngx_http_webhook_deliver_post(ngx_http_request_t *sr, void *data, ngx_int_t rc)
                    "webhook deliver: %V rc:%i status:%ui",
                    &d->id, rc, d->attempt.status_code);
 
+    if (d->timer.timer_set) {
+        ngx_http_webhook_via_outcome(d, rc);
+    }
+
     sr->connection->error = 0;
     sr->connection->timedout = 0;
 
@@ -589,6 +617,15 @@ ngx_http_webhook_deliver_finish(ngx_event_t *ev)
     ngx_http_free_request(r, 0);
 
     d->handler(d);
+}
+
+
+/* The location still works on it: the request ends with all that it has. */
+
+static void
+ngx_http_webhook_deliver_expired(ngx_http_webhook_delivery_t *d)
+{
+    ngx_http_webhook_deliver_finish(&d->finish);
 }
 
 

@@ -29,7 +29,7 @@ typedef void (*ngx_http_webhook_delivery_pt)(ngx_http_webhook_delivery_t *d);
  *
  *     started     the detached request and its subrequest exist
  *     resolving   nginx's resolver looks for the host
- *     sending     the transport has it
+ *     sending     the transport, or the operator's location, has it
  *     answered    the outcome is known, the subrequest is finalized
  *     finished    the detached request is freed; the dispatcher has the
  *                 outcome and records it
@@ -64,9 +64,12 @@ struct ngx_http_webhook_delivery_s {
     ngx_http_post_subrequest_t       post_subrequest;
     ngx_event_t                      finish;
 
-    /* the transport's */
+    /* the transport's, or the location's */
 
     ngx_http_webhook_delivery_pt     answered;
+    ngx_http_webhook_delivery_pt     expired;
+    ngx_event_t                      timer;
+    unsigned                         head:1;      /* a complete one came */
 
     /* the outcome: attempt.error is null after a 2xx only */
 

@@ -18,6 +18,7 @@
 #include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_transport.h"
+#include "ngx_http_webhook_variables.h"
 
 
 static ngx_int_t ngx_http_webhook_init_module(ngx_cycle_t *cycle);
@@ -26,7 +27,7 @@ static void ngx_http_webhook_exit_process(ngx_cycle_t *cycle);
 
 
 static ngx_http_module_t  ngx_http_webhook_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_http_webhook_variables_add,        /* preconfiguration */
     ngx_http_webhook_postconfiguration,    /* postconfiguration */
 
     ngx_http_webhook_create_main_conf,     /* create main configuration */

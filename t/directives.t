@@ -381,7 +381,17 @@ invalid parameter "example.com"
 
 
 
-=== TEST 37: everything at once, well
+=== TEST 37: deliveries via something that is no path
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_deliver_via egress;
+--- must_die
+--- error_log
+invalid parameter "egress": it must be the path of a location
+
+
+
+=== TEST 38: everything at once, well
 --- http_config
 webhook_store webhook_temp/store.db sync=normal;
 webhook_retry_delays 50ms 1s 2m 3h;
