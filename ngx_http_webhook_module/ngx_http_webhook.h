@@ -8,8 +8,8 @@
  * What every part of the module shares: identifiers, limits and the
  * configuration.  Includes of other files point to lower ranks only, in this
  * order: webhook.h; json, name, sign, policy, keys; target; store.h, store.c
- * and store/; resolve, delivery.h, curl, transport, via; deliver; outcome, dispatch;
- * http, auth, ingest, api; variables, conf; module.
+ * and store/; resolve, delivery.h, curl, transport, via; deliver; outcome, zone,
+ * dispatch; http, auth, ingest, api; variables, conf; module.
  */
 
 
@@ -73,6 +73,19 @@ typedef enum {
 } ngx_http_webhook_status_e;
 
 
+/* How a webhook wants its deliveries. */
+
+typedef struct {
+    ngx_uint_t                      concurrency;  /* 0: not said */
+    ngx_uint_t                      rate;         /* 0: no limit, else so many
+                                                     in "period" ms */
+    ngx_msec_t                      period;
+    ngx_msec_t                     *delays;       /* NULL: the configured */
+    ngx_uint_t                      ndelays;
+    unsigned                        ordered:1;
+} ngx_http_webhook_rules_t;
+
+
 typedef struct {
     ngx_str_t                       name;      /* host, lower case */
     in_port_t                       port;
@@ -115,6 +128,7 @@ typedef struct {
     ngx_str_t                       deliver_via;      /* or this location of */
     ngx_http_conf_ctx_t            *via_ctx;          /* this server{} */
     ngx_resolver_t                 *resolver;
+    ngx_shm_zone_t                 *zone;             /* of limits */
     ngx_thread_pool_t              *write_pool;
     ngx_thread_pool_t              *read_pool;
 

@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_api_rules.h"
 #include "ngx_http_webhook_ingest.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_policy.h"
@@ -51,6 +52,10 @@ static ngx_http_webhook_api_member_t  ngx_http_webhook_webhook_new[] = {
     { ngx_string("events"), ngx_http_webhook_webhook_events, 1 },
     { ngx_string("description"), ngx_http_webhook_webhook_description, 0 },
     { ngx_string("enabled"), ngx_http_webhook_webhook_enabled, 0 },
+    { ngx_string("concurrency"), ngx_http_webhook_rules_concurrency, 0 },
+    { ngx_string("rate_limit"), ngx_http_webhook_rules_rate, 0 },
+    { ngx_string("retry_delays"), ngx_http_webhook_rules_delays, 0 },
+    { ngx_string("ordered"), ngx_http_webhook_rules_ordered, 0 },
     { ngx_null_string, NULL, 0 }
 };
 
@@ -60,6 +65,10 @@ static ngx_http_webhook_api_member_t  ngx_http_webhook_webhook_patch[] = {
     { ngx_string("events"), ngx_http_webhook_webhook_events, 0 },
     { ngx_string("description"), ngx_http_webhook_webhook_description, 0 },
     { ngx_string("enabled"), ngx_http_webhook_webhook_enabled, 0 },
+    { ngx_string("concurrency"), ngx_http_webhook_rules_concurrency, 0 },
+    { ngx_string("rate_limit"), ngx_http_webhook_rules_rate, 0 },
+    { ngx_string("retry_delays"), ngx_http_webhook_rules_delays, 0 },
+    { ngx_string("ordered"), ngx_http_webhook_rules_ordered, 0 },
     { ngx_null_string, NULL, 0 }
 };
 
@@ -278,6 +287,7 @@ ngx_http_webhook_webhook_members(ngx_http_webhook_json_writer_t *w,
         ngx_http_webhook_json_null(w, "disabled_reason");
     }
 
+    ngx_http_webhook_rules_write(w, &webhook->rules);
     ngx_http_webhook_json_time(w, "created_at",
                                ngx_http_webhook_id_msec(webhook->id));
     ngx_http_webhook_json_time(w, "updated_at", webhook->updated_at);

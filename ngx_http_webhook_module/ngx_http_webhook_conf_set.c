@@ -11,6 +11,7 @@
 
 #include "ngx_http_webhook_conf.h"
 #include "ngx_http_webhook_deliver.h"
+#include "ngx_http_webhook_zone.h"
 #include "ngx_http_webhook_keys.h"
 
 
@@ -74,6 +75,11 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     rv = ngx_http_webhook_threads(cf, "webhook_read", "threads=4",
                                   &wmcf->read_pool);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_http_webhook_zone_add(cf, wmcf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

@@ -76,6 +76,7 @@ struct ngx_http_webhook_delivery_s {
     ngx_http_webhook_attempt_t       attempt;
     ngx_msec_t                       start_msec;
     unsigned                         aborted:1;   /* none: it is given back */
+    unsigned                         limited:1;   /* the zone counts it */
 
     ngx_http_webhook_delivery_pt     handler;     /* when it is finished */
     void                            *data;

@@ -11,7 +11,8 @@
  * memory: from an ingest that was just committed (the fast path), and from a
  * claim of what is due in the store.  They wait in the lane of their webhook;
  * lanes take turns, and none has more than its share in flight, so that an
- * endpoint that hangs delays its own events alone.
+ * endpoint that hangs delays its own events alone.  One that is at a limit of
+ * its own webhook, which the workers keep together (zone.c), pauses.
  *
  *     held -> lane -> delivery -> result -> committed -> freed
  *
@@ -30,6 +31,7 @@
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_outcome.h"
 #include "ngx_http_webhook_transport.h"
+#include "ngx_http_webhook_zone.h"
 
 
 #define NGX_HTTP_WEBHOOK_DISPATCH_POLL   500     /* ms */
@@ -46,6 +48,7 @@ typedef struct {
     ngx_queue_t                      held;       /* waiting */
     ngx_uint_t                       nheld;      /* waiting or in flight */
     ngx_uint_t                       in_flight;
+    ngx_event_t                      pause;      /* at a limit of its own */
     unsigned                         ready:1;
     unsigned                         full:1;     /* more may be in the store */
 } ngx_http_webhook_lane_t;
@@ -104,6 +107,12 @@ static void ngx_http_webhook_dispatch_lane_free(
     ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_dispatch_ready(
     ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_lane_t *lane);
+static ngx_uint_t ngx_http_webhook_dispatch_enter(
+    ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_lane_t *lane,
+    ngx_uint_t test, ngx_uint_t *limited);
+static void ngx_http_webhook_dispatch_resume(ngx_event_t *ev);
+static void ngx_http_webhook_dispatch_resume_all(
+    ngx_http_webhook_dispatch_t *dispatch);
 static void ngx_http_webhook_dispatch_run(
     ngx_http_webhook_dispatch_t *dispatch);
 static ngx_uint_t ngx_http_webhook_dispatch_low(
@@ -230,6 +239,14 @@ ngx_http_webhook_dispatch_add(ngx_http_webhook_dispatch_t *dispatch,
 }
 
 
+void
+ngx_http_webhook_dispatch_look(ngx_http_webhook_dispatch_t *dispatch)
+{
+    dispatch->next = 1;
+    ngx_http_webhook_dispatch_wait(dispatch);
+}
+
+
 /* New versions of webhooks, before the operations that may use them. */
 
 static void
@@ -265,6 +282,11 @@ ngx_http_webhook_dispatch_targets(void *data, ngx_queue_t *targets,
                 ngx_http_webhook_target_unref(target);
                 continue;
             }
+
+            lane->pause.handler = ngx_http_webhook_dispatch_resume;
+            lane->pause.data = &dispatch->dummy;
+            lane->pause.log = dispatch->log;
+            lane->pause.cancelable = 1;
 
             lane->node.key = (ngx_rbtree_key_t) target->id;
             ngx_queue_init(&lane->held);
@@ -316,6 +338,10 @@ ngx_http_webhook_dispatch_lane_free(ngx_http_webhook_dispatch_t *dispatch,
         ngx_queue_remove(&lane->queue);
     }
 
+    if (lane->pause.timer_set) {
+        ngx_del_timer(&lane->pause);
+    }
+
     ngx_rbtree_delete(&dispatch->lanes, &lane->node);
     ngx_http_webhook_target_unref(lane->target);
     ngx_free(lane);
@@ -329,6 +355,7 @@ ngx_http_webhook_dispatch_ready(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane)
 {
     if (lane->ready
+        || lane->pause.timer_set
         || ngx_queue_empty(&lane->held)
         || lane->in_flight >= dispatch->max_lane)
     {
@@ -337,6 +364,82 @@ ngx_http_webhook_dispatch_ready(ngx_http_webhook_dispatch_t *dispatch,
 
     lane->ready = 1;
     ngx_queue_insert_tail(&dispatch->ready, &lane->queue);
+}
+
+
+/*
+ * Returns 1 where a webhook's own limits let it start a delivery now, which
+ * is counted; the lane pauses where they do not.  A test knows no limits.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_dispatch_enter(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_uint_t test, ngx_uint_t *limited)
+{
+    ngx_msec_t                 wait;
+    ngx_http_webhook_rules_t  *rules;
+
+    rules = &lane->target->rules;
+
+    *limited = !test && (rules->concurrency || rules->rate);
+
+    if (!*limited) {
+        return 1;
+    }
+
+    wait = ngx_http_webhook_zone_enter(dispatch->wmcf, lane->target->id,
+                                       rules);
+    if (wait == 0) {
+        return 1;
+    }
+
+    ngx_add_timer(&lane->pause, wait);
+
+    return 0;
+}
+
+
+static void
+ngx_http_webhook_dispatch_resume(ngx_event_t *ev)
+{
+    ngx_connection_t             *c;
+    ngx_http_webhook_lane_t      *lane;
+    ngx_http_webhook_dispatch_t  *dispatch;
+
+    c = ev->data;
+    dispatch = c->data;
+
+    lane = (ngx_http_webhook_lane_t *)
+               ((u_char *) ev - offsetof(ngx_http_webhook_lane_t, pause));
+
+    ngx_http_webhook_dispatch_ready(dispatch, lane);
+    ngx_http_webhook_dispatch_run(dispatch);
+}
+
+
+/* In a worker that exits, all that waits is to be given back. */
+
+static void
+ngx_http_webhook_dispatch_resume_all(ngx_http_webhook_dispatch_t *dispatch)
+{
+    ngx_rbtree_node_t        *node;
+    ngx_http_webhook_lane_t  *lane;
+
+    if (dispatch->lanes.root == &dispatch->sentinel) {
+        return;
+    }
+
+    for (node = ngx_rbtree_min(dispatch->lanes.root, &dispatch->sentinel);
+         node;
+         node = ngx_rbtree_next(&dispatch->lanes, node))
+    {
+        lane = (ngx_http_webhook_lane_t *) node;
+
+        if (lane->pause.timer_set) {
+            ngx_del_timer(&lane->pause);
+            ngx_http_webhook_dispatch_ready(dispatch, lane);
+        }
+    }
 }
 
 
@@ -394,7 +497,7 @@ static void
 ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane)
 {
-    ngx_uint_t                    test;
+    ngx_uint_t                    test, limited;
     ngx_queue_t                  *q;
     ngx_http_webhook_held_t      *held;
     ngx_http_webhook_delivery_t  *d;
@@ -427,13 +530,25 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
         return;
     }
 
+    if (!ngx_http_webhook_dispatch_enter(dispatch, lane, test, &limited)) {
+        ngx_queue_insert_head(&lane->held, &held->queue);
+        return;
+    }
+
     d = ngx_http_webhook_deliver(dispatch->wmcf, held, lane->target,
                                  ngx_http_webhook_dispatch_finished, dispatch);
     if (d == NULL) {
+
+        if (limited) {
+            ngx_http_webhook_zone_leave(dispatch->wmcf, lane->target->id);
+        }
+
         ngx_http_webhook_dispatch_ready(dispatch, lane);
         ngx_http_webhook_dispatch_release(dispatch, held, NULL);
         return;
     }
+
+    d->limited = limited;
 
     ngx_queue_insert_tail(&dispatch->running, &d->queue);
 
@@ -460,6 +575,14 @@ ngx_http_webhook_dispatch_finished(ngx_http_webhook_delivery_t *d)
 
     lane->in_flight--;
     dispatch->in_flight--;
+
+    if (d->limited) {
+        ngx_http_webhook_zone_leave(dispatch->wmcf, d->held->webhook_id);
+
+        if (lane->pause.timer_set && !lane->target->rules.rate) {
+            ngx_del_timer(&lane->pause);         /* it waited for this */
+        }
+    }
 
     ngx_http_webhook_dispatch_ready(dispatch, lane);
 
@@ -677,6 +800,10 @@ ngx_http_webhook_dispatch_done(ngx_http_webhook_dispatch_t *dispatch,
     if (lane) {
         lane->nheld--;
 
+        if (lane->target->rules.ordered) {
+            ngx_http_webhook_dispatch_hint(dispatch, held->webhook_id);
+        }
+
         if (lane->full
             && lane->nheld <= dispatch->conf->max_lane / 2
             && ngx_http_webhook_store_room_for(dispatch->conf,
@@ -879,6 +1006,7 @@ ngx_http_webhook_dispatch_timer_handler(ngx_event_t *ev)
     dispatch = c->data;
 
     if (ngx_exiting) {
+        ngx_http_webhook_dispatch_resume_all(dispatch);
         ngx_http_webhook_dispatch_run(dispatch);
         return;
     }

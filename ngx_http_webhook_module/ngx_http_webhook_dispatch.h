@@ -28,6 +28,9 @@ ngx_http_webhook_dispatch_t *ngx_http_webhook_dispatch_create(
 void ngx_http_webhook_dispatch_add(ngx_http_webhook_dispatch_t *dispatch,
     ngx_queue_t *held);
 
+/* There are due events in the store: claims some soon. */
+void ngx_http_webhook_dispatch_look(ngx_http_webhook_dispatch_t *dispatch);
+
 /* Ends what runs, in a process that exits: other workers take it over. */
 void ngx_http_webhook_dispatch_destroy(ngx_http_webhook_dispatch_t *dispatch);
 

@@ -314,13 +314,17 @@ ngx_http_webhook_ingest_finish(ngx_http_webhook_ingest_op_t *in)
 {
     ngx_http_webhook_main_conf_t  *wmcf;
 
+    wmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_webhook_module);
+
+    if (in->ordered) {
+        ngx_http_webhook_dispatch_look(wmcf->dispatch);
+    }
+
     if (ngx_queue_empty(&in->held)) {
         ngx_destroy_pool(in->op.pool);
         return;
     }
-
-    wmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
-                                               ngx_http_webhook_module);
 
     ngx_http_webhook_dispatch_add(wmcf->dispatch, &in->held);
 }

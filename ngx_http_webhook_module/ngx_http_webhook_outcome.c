@@ -6,10 +6,11 @@
 
 /*
  * What follows from an attempt, on the event loop: a 2xx delivers the event,
- * a 410 ends the webhook, and everything else takes the schedule: the next
- * attempt is due webhook_retry_delays[retries] after this one has ended,
- * retries counted from 0, and later where the endpoint asks for it; without a
- * further delay, the event has failed.
+ * a 410 ends the webhook, and everything else takes the schedule, the
+ * webhook's own or webhook_retry_delays: the next attempt is due
+ * delays[retries] after this one has ended, retries counted from 0, and later
+ * where the endpoint asks for it; without a further delay, the event has
+ * failed.
  */
 
 
@@ -19,7 +20,7 @@
 
 static void ngx_http_webhook_outcome_pending(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_result_op_t *result,
-    ngx_uint_t delay);
+    ngx_msec_t delay);
 static int64_t ngx_http_webhook_outcome_retry_after(
     ngx_http_webhook_attempt_t *a, int64_t now);
 
@@ -29,10 +30,21 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_target_t *target, ngx_http_webhook_held_t *held,
     ngx_http_webhook_result_op_t *result)
 {
-    ngx_uint_t                   test;
+    ngx_uint_t                   n, test;
+    ngx_msec_t                  *delays;
     ngx_http_webhook_attempt_t  *a;
 
     a = &result->attempt;
+
+    if (target->rules.delays) {
+        delays = target->rules.delays;
+        n = target->rules.ndelays;
+
+    } else {
+        delays = wmcf->retry_delays->elts;
+        n = wmcf->retry_delays->nelts;
+    }
+
     test = ngx_http_webhook_event_reserved(&held->message->event);
 
     result->retries = held->retries;
@@ -55,15 +67,15 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
         return 1;
     }
 
-    if (a->internal && wmcf->retry_delays->nelts) {
+    if (a->internal && n) {
 
         /* nginx's own fault uses up none of the attempts */
 
-        ngx_http_webhook_outcome_pending(wmcf, result, 0);
+        ngx_http_webhook_outcome_pending(wmcf, result, delays[0]);
         return 0;
     }
 
-    if (held->retries >= wmcf->retry_delays->nelts) {
+    if (held->retries >= n) {
         ngx_str_set(&result->reason, "attempts_exhausted");
         return 0;
     }
@@ -76,7 +88,7 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
         return 0;
     }
 
-    ngx_http_webhook_outcome_pending(wmcf, result, held->retries);
+    ngx_http_webhook_outcome_pending(wmcf, result, delays[held->retries]);
     result->retries++;
 
     return 0;
@@ -85,17 +97,15 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
 
 static void
 ngx_http_webhook_outcome_pending(ngx_http_webhook_main_conf_t *wmcf,
-    ngx_http_webhook_result_op_t *result, ngx_uint_t delay)
+    ngx_http_webhook_result_op_t *result, ngx_msec_t delay)
 {
     int64_t                      ended, wait, asked;
-    ngx_msec_t                  *delays;
     ngx_http_webhook_attempt_t  *a;
 
     a = &result->attempt;
-    delays = wmcf->retry_delays->elts;
 
     ended = a->started_at + a->duration / 1000;
-    wait = (int64_t) delays[delay];
+    wait = (int64_t) delay;
 
     if (wmcf->retry_jitter) {
         wait += (int64_t) ((double) wait * wmcf->retry_jitter / 100

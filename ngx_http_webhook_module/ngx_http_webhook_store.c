@@ -470,7 +470,11 @@ ngx_uint_t
 ngx_http_webhook_store_room_for(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_load_t *load)
 {
-    return load->held < conf->max_lane && load->bytes < conf->max_bytes / 4;
+    ngx_uint_t  most;
+
+    most = load->most ? ngx_min(load->most, conf->max_lane) : conf->max_lane;
+
+    return load->held < most && load->bytes < conf->max_bytes / 4;
 }
 
 

@@ -129,6 +129,8 @@ typedef struct {
     ngx_uint_t                       count;       /* out: webhook events */
     ngx_http_webhook_id_t            event_id;    /* out: the last of them */
     ngx_queue_t                      held;        /* out */
+    ngx_uint_t                       ordered;     /* out: 1 where there are
+                                                     events to be claimed */
 } ngx_http_webhook_ingest_op_t;
 
 
@@ -237,6 +239,7 @@ typedef struct {
     int64_t                          updated_at;
     ngx_uint_t                       nevents;
     ngx_str_t                       *events;
+    ngx_http_webhook_rules_t         rules;
     unsigned                         enabled:1;
 } ngx_http_webhook_webhook_t;
 
@@ -257,6 +260,10 @@ typedef struct {
     unsigned                         set_description:1;
     unsigned                         set_events:1;
     unsigned                         set_enabled:1;
+    unsigned                         set_concurrency:1;
+    unsigned                         set_rate:1;
+    unsigned                         set_delays:1;
+    unsigned                         set_ordered:1;
 } ngx_http_webhook_webhook_op_t;
 
 

@@ -25,6 +25,27 @@ ngx_http_webhook_target_str(u_char *p, ngx_str_t *dst, ngx_str_t *src)
 }
 
 
+/*
+ * A worker holds no more of a webhook with limits of its own than these let it
+ * send within a second or so: what waits, waits in the store.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_target_most(ngx_http_webhook_rules_t *rules)
+{
+    ngx_uint_t  most, rate;
+
+    most = 2 * rules->concurrency;
+
+    if (rules->rate) {
+        rate = ngx_max(rules->rate * 1000 / rules->period, 1);
+        most = most ? ngx_min(most, rate) : rate;
+    }
+
+    return most;
+}
+
+
 ngx_http_webhook_target_t *
 ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
     ngx_http_webhook_load_t *load, ngx_log_t *log)
@@ -36,6 +57,7 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
 
     size = sizeof(ngx_http_webhook_target_t)
            + model->nevents * sizeof(ngx_str_t)
+           + model->rules.ndelays * sizeof(ngx_msec_t)
            + model->url_text.len + model->url.scheme.len + model->url.host.len
            + model->url.uri.len + model->secret.len + model->previous.len;
 
@@ -57,6 +79,7 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
     }
 
     (void) ngx_atomic_fetch_add(&load->refs, 1);
+    load->most = ngx_http_webhook_target_most(&model->rules);
 
     *target = *model;
 
@@ -65,6 +88,12 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
     target->events = (ngx_str_t *) (target + 1);
 
     p = (u_char *) (target->events + model->nevents);
+
+    if (model->rules.delays) {
+        target->rules.delays = (ngx_msec_t *) p;
+        p = ngx_cpymem(p, model->rules.delays,
+                       model->rules.ndelays * sizeof(ngx_msec_t));
+    }
 
     p = ngx_http_webhook_target_str(p, &target->url_text, &model->url_text);
     p = ngx_http_webhook_target_str(p, &target->url.scheme,

@@ -27,6 +27,7 @@ typedef struct {
     ngx_atomic_t                 refs;
     ngx_atomic_t                 held;
     ngx_atomic_t                 bytes;    /* of their payloads */
+    ngx_atomic_t                 most;     /* to be held; 0: not said */
 } ngx_http_webhook_load_t;
 
 
@@ -55,6 +56,8 @@ typedef struct {
 
     ngx_uint_t                   nevents;
     ngx_str_t                   *events;
+
+    ngx_http_webhook_rules_t     rules;
 
     unsigned                     enabled:1;        /* and its company too */
     unsigned                     deleted:1;

@@ -23,7 +23,7 @@
 #define NGX_HTTP_WEBHOOK_SQLITE_CANCELS    500   /* rows a claim */
 #define NGX_HTTP_WEBHOOK_SQLITE_PURGES     500   /* keys a look */
 #define NGX_HTTP_WEBHOOK_SQLITE_LOOKS      64    /* webhooks a claim */
-#define NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER   500   /* ms */
+#define NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER   400   /* ms; claims come every 500 */
 #define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     4096  /* pages of the log from one
                                                     checkpoint to the next */
 #define NGX_HTTP_WEBHOOK_SQLITE_RESTART    16384 /* before one that makes
@@ -243,6 +243,10 @@ ngx_int_t ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_release(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 
+/* Makes sure that a webhook is looked at by then. */
+ngx_int_t ngx_http_webhook_sqlite_queue_add(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id, int64_t due_at);
+
 /* sqlite_claim.c */
 
 ngx_int_t ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
@@ -298,6 +302,10 @@ ngx_int_t ngx_http_webhook_sqlite_webhook_list(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_subscriptions(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id, ngx_pool_t *pool, ngx_uint_t *n,
     ngx_str_t **subscriptions);
+
+/* Five columns of a webhook from "n" on: its rules, in the pool. */
+ngx_int_t ngx_http_webhook_sqlite_rules(sqlite3_stmt *stmt, int n,
+    ngx_pool_t *pool, ngx_http_webhook_rules_t *rules);
 
 /*
  * A sealed column of a webhook, opened; a NULL has no data.  NGX_DECLINED

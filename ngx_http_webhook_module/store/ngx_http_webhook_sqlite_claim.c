@@ -34,6 +34,9 @@ static ngx_int_t ngx_http_webhook_sqlite_due(ngx_http_webhook_sqlite_t *s,
 static ngx_int_t ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_id_t webhook_id,
     ngx_uint_t share);
+static ngx_int_t ngx_http_webhook_sqlite_look_ordered(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_claim_op_t *claim,
+    ngx_http_webhook_target_t *target);
 static ngx_int_t ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
     ngx_http_webhook_sql_e rows, ngx_uint_t limit);
@@ -141,7 +144,6 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_id_t webhook_id,
     ngx_uint_t share)
 {
-    sqlite3_stmt               *stmt;
     ngx_http_webhook_target_t  *target;
 
     target = ngx_http_webhook_sqlite_target(s, webhook_id);
@@ -160,19 +162,28 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
             return NGX_ERROR;
         }
 
-        stmt = ngx_http_webhook_sqlite_stmt(s,
-                                            NGX_HTTP_WEBHOOK_SQL_QUEUE_DELETE);
-        ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
-        return ngx_http_webhook_sqlite_exec(s, stmt);
+        /* an ordered one keeps its row, which knows what comes first */
+
+        if (target->rules.ordered) {
+            return ngx_http_webhook_sqlite_run(s,
+                                              NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE,
+                                              2, webhook_id, INT64_MAX, 0);
+        }
+
+        return ngx_http_webhook_sqlite_run(s,
+                                           NGX_HTTP_WEBHOOK_SQL_QUEUE_DELETE,
+                                           1, webhook_id, 0, 0);
+    }
+
+    if (target->rules.ordered) {
+        return ngx_http_webhook_sqlite_look_ordered(s, claim, target);
     }
 
     if (!ngx_http_webhook_store_room_for(s->conf, target->load)) {
-        stmt = ngx_http_webhook_sqlite_stmt(s,
-                                            NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE);
-        ngx_http_webhook_sqlite_int(stmt, 1, webhook_id);
-        ngx_http_webhook_sqlite_int(stmt, 2,
-                                  s->now + NGX_HTTP_WEBHOOK_SQLITE_PAUSE);
-        return ngx_http_webhook_sqlite_exec(s, stmt);
+        return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE,
+                                           2, webhook_id,
+                                           s->now
+                                           + NGX_HTTP_WEBHOOK_SQLITE_PAUSE, 0);
     }
 
     if (ngx_http_webhook_sqlite_take(s, claim, target,
@@ -183,6 +194,84 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     }
 
     return ngx_http_webhook_sqlite_requeue(s, webhook_id);
+}
+
+
+/*
+ * One event of an ordered webhook at a time, whoever sends it: its queue's
+ * row names it, the head, until it is delivered or has failed.
+ */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target)
+{
+    int64_t                   due;
+    ngx_int_t                 rc;
+    ngx_uint_t                head, owned;
+    ngx_queue_t              *last;
+    sqlite3_stmt             *stmt;
+    ngx_http_webhook_held_t  *held;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_HEAD);
+    ngx_http_webhook_sqlite_int(stmt, 1, target->id);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    head = (rc == NGX_OK);
+
+    if (head) {
+        owned = (sqlite3_column_int64(stmt, 1) != 0);
+        due = sqlite3_column_int64(stmt, 2);
+
+        (void) sqlite3_reset(stmt);
+
+        if (owned || due > s->now) {
+            return ngx_http_webhook_sqlite_run(s,
+                                              NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE,
+                                              2, target->id,
+                                              owned ? s->now
+                                               + NGX_HTTP_WEBHOOK_SQLITE_PAUSE
+                                                    : due, 0);
+        }
+    }
+
+    last = ngx_queue_last(&claim->held);
+
+    if (ngx_http_webhook_sqlite_take(s, claim, target,
+                                     head ? NGX_HTTP_WEBHOOK_SQL_CLAIM_HEAD
+                                          : NGX_HTTP_WEBHOOK_SQL_CLAIM_ROWS,
+                                     1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_queue_last(&claim->held) == last) {
+        return ngx_http_webhook_sqlite_requeue(s, target->id);
+    }
+
+    held = ngx_queue_data(ngx_queue_last(&claim->held),
+                          ngx_http_webhook_held_t, queue);
+
+    /* a hint may have come for one that has no row */
+
+    if (ngx_http_webhook_sqlite_queue_add(s, target->id, s->now) != NGX_OK
+        || ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_SET_HEAD,
+                                       2, target->id, held->id, 0)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE, 2,
+                                       target->id,
+                                       s->now + NGX_HTTP_WEBHOOK_SQLITE_PAUSE,
+                                       0);
 }
 
 

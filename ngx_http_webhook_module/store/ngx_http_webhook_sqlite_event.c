@@ -25,9 +25,6 @@ static ngx_int_t ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_ingest_op_t *in, ngx_http_webhook_target_t *target);
 static ngx_int_t ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_result_op_t *result);
-static ngx_int_t ngx_http_webhook_sqlite_queue_add(
-    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t webhook_id,
-    int64_t due_at);
 
 
 ngx_int_t
@@ -244,7 +241,7 @@ static ngx_int_t
 ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_ingest_op_t *in, ngx_http_webhook_target_t *target)
 {
-    ngx_uint_t                owner;
+    ngx_uint_t                owner, test;
     sqlite3_stmt             *stmt;
     ngx_http_webhook_held_t  *held;
 
@@ -261,9 +258,12 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     held->message = &in->message;
 
     owner = 0;
+    test = (in->op.type == NGX_HTTP_WEBHOOK_OP_TEST);
 
-    if (ngx_http_webhook_store_take(s->conf, held, target->load,
-                                    in->op.type == NGX_HTTP_WEBHOOK_OP_TEST))
+    if (target->rules.ordered && !test) {
+        in->ordered = 1;                     /* claimed, one by one */
+
+    } else if (ngx_http_webhook_store_take(s->conf, held, target->load, test))
     {
         owner = s->lock.owner;
         ngx_queue_insert_tail(&in->held, &held->queue);
@@ -277,8 +277,7 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 4, target->company_id);
     ngx_http_webhook_sqlite_int(stmt, 5, owner);
     ngx_http_webhook_sqlite_int(stmt, 6, s->now);
-    ngx_http_webhook_sqlite_int(stmt, 7,
-                                in->op.type == NGX_HTTP_WEBHOOK_OP_TEST);
+    ngx_http_webhook_sqlite_int(stmt, 7, test);
 
     if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
         return NGX_ERROR;
@@ -295,7 +294,8 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_result_op_t *result = (ngx_http_webhook_result_op_t *) op;
 
-    sqlite3_stmt  *stmt;
+    sqlite3_stmt               *stmt;
+    ngx_http_webhook_target_t  *target;
 
     if (ngx_http_webhook_sqlite_attempt(s, result) != NGX_OK) {
         return NGX_ERROR;
@@ -316,12 +316,16 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
-    if (result->event_status != NGX_HTTP_WEBHOOK_PENDING) {
-        return NGX_OK;
+    if (result->event_status == NGX_HTTP_WEBHOOK_PENDING) {
+        return ngx_http_webhook_sqlite_queue_add(s, result->webhook_id,
+                                                 result->due_at);
     }
 
-    return ngx_http_webhook_sqlite_queue_add(s, result->webhook_id,
-                                             result->due_at);
+    target = ngx_http_webhook_sqlite_target(s, result->webhook_id);
+
+    return (target && target->rules.ordered)
+           ? ngx_http_webhook_sqlite_queue_add(s, result->webhook_id, s->now)
+           : NGX_OK;
 }
 
 
@@ -391,7 +395,7 @@ ngx_http_webhook_sqlite_release(ngx_http_webhook_sqlite_t *s,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_sqlite_queue_add(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id, int64_t due_at)
 {

@@ -369,7 +369,9 @@ ngx_http_webhook_sqlite_load_webhook(ngx_http_webhook_sqlite_t *s,
     model.enabled = wanted && company->enabled;
 
     if (ngx_http_webhook_sqlite_column(stmt, 2, pool, &model.url_text)
-        != NGX_OK)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_rules(stmt, 8, pool, &model.rules)
+            != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -51,11 +51,101 @@ ngx_http_webhook_sqlite_webhook_row(ngx_http_webhook_sqlite_t *s,
         || ngx_http_webhook_sqlite_column(stmt, 9, pool,
                                           &webhook->disabled_reason)
             != NGX_OK
+        || ngx_http_webhook_sqlite_rules(stmt, 10, pool, &webhook->rules)
+            != NGX_OK
         || ngx_http_webhook_sqlite_secret(s, stmt, 5, webhook->id, pool,
                                           &webhook->secret)
             != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Five columns of a webhook from "n" on: its rules. */
+
+ngx_int_t
+ngx_http_webhook_sqlite_rules(sqlite3_stmt *stmt, int n, ngx_pool_t *pool,
+    ngx_http_webhook_rules_t *rules)
+{
+    char  *p, *end;
+
+    rules->concurrency = (ngx_uint_t) sqlite3_column_int64(stmt, n);
+    rules->rate = (ngx_uint_t) sqlite3_column_int64(stmt, n + 1);
+    rules->period = (ngx_msec_t) sqlite3_column_int64(stmt, n + 2);
+    rules->ordered = (sqlite3_column_int(stmt, n + 4) != 0);
+    rules->delays = NULL;
+    rules->ndelays = 0;
+
+    p = (char *) sqlite3_column_text(stmt, n + 3);
+    if (p == NULL) {
+        return NGX_OK;
+    }
+
+    rules->delays = ngx_palloc(pool, NGX_HTTP_WEBHOOK_MAX_ATTEMPTS
+                                     * sizeof(ngx_msec_t));
+    if (rules->delays == NULL) {
+        return NGX_ERROR;
+    }
+
+    while (*p && rules->ndelays < NGX_HTTP_WEBHOOK_MAX_ATTEMPTS - 1) {
+        rules->delays[rules->ndelays++] = (ngx_msec_t) strtoul(p, &end, 10);
+        p = (*end == ' ') ? end + 1 : end;
+
+        if (end == p && *p) {
+            break;                           /* not what was written */
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* Binds them, from ?9 on. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_bind_rules(sqlite3_stmt *stmt, ngx_pool_t *pool,
+    ngx_http_webhook_rules_t *rules)
+{
+    u_char      *p;
+    ngx_str_t    text;
+    ngx_uint_t   i;
+
+    ngx_http_webhook_sqlite_int(stmt, 13, rules->ordered);
+
+    if (stmt) {
+        (void) sqlite3_bind_null(stmt, 9);
+        (void) sqlite3_bind_null(stmt, 10);
+        (void) sqlite3_bind_null(stmt, 11);
+        (void) sqlite3_bind_null(stmt, 12);
+    }
+
+    if (rules->concurrency) {
+        ngx_http_webhook_sqlite_int(stmt, 9, rules->concurrency);
+    }
+
+    if (rules->rate) {
+        ngx_http_webhook_sqlite_int(stmt, 10, rules->rate);
+        ngx_http_webhook_sqlite_int(stmt, 11, rules->period);
+    }
+
+    if (rules->delays) {
+        text.data = ngx_pnalloc(pool,
+                                rules->ndelays * (NGX_INT_T_LEN + 1) + 1);
+        if (text.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        p = text.data;
+
+        for (i = 0; i < rules->ndelays; i++) {
+            p = ngx_sprintf(p, i ? " %M" : "%M", rules->delays[i]);
+        }
+
+        text.len = p - text.data;
+        ngx_http_webhook_sqlite_text(stmt, 12, &text);
     }
 
     return NGX_OK;
@@ -305,11 +395,42 @@ ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 7, webhook->updated_at);
     ngx_http_webhook_sqlite_int(stmt, 8, ++s->generation);
 
-    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_bind_rules(stmt, op->pool, &webhook->rules)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
     return ngx_http_webhook_sqlite_subscribe(s, webhook);
+}
+
+
+static void
+ngx_http_webhook_sqlite_set_rules(ngx_http_webhook_webhook_op_t *wop,
+    ngx_http_webhook_rules_t *rules)
+{
+    ngx_http_webhook_rules_t  *new;
+
+    new = &wop->webhook.rules;
+
+    if (wop->set_concurrency) {
+        rules->concurrency = new->concurrency;
+    }
+
+    if (wop->set_rate) {
+        rules->rate = new->rate;
+        rules->period = new->period;
+    }
+
+    if (wop->set_delays) {
+        rules->delays = new->delays;
+        rules->ndelays = new->ndelays;
+    }
+
+    if (wop->set_ordered) {
+        rules->ordered = new->ordered;
+    }
 }
 
 
@@ -345,6 +466,8 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
         ngx_str_null(&row.disabled_reason);
     }
 
+    ngx_http_webhook_sqlite_set_rules(wop, &row.rules);
+
     if (wop->set_events) {
         row.nevents = webhook->nevents;
         row.events = webhook->events;
@@ -365,7 +488,10 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 6, ++s->generation);
     ngx_http_webhook_sqlite_text(stmt, 7, &row.disabled_reason);
 
-    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_bind_rules(stmt, op->pool, &row.rules)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

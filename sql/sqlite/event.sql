@@ -70,7 +70,25 @@ DELETE FROM webhook_queue WHERE webhook_id = ?1;
 SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
-ORDER BY e.due_at LIMIT ?3;
+ORDER BY e.due_at, e.id LIMIT ?3;
+
+-- name: claim_head
+-- The event of an ordered webhook that the others wait for, where it is due.
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+FROM webhook_queue q JOIN webhook_event e ON e.id = q.head_id
+    JOIN message m ON m.id = e.message_id
+WHERE q.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
+LIMIT ?3;
+
+-- name: queue_head
+-- Which that is, who has it, and when it is due; none where it is done.
+SELECT e.id, e.owner, e.due_at
+FROM webhook_queue q JOIN webhook_event e ON e.id = q.head_id
+WHERE q.webhook_id = ?1 AND e.status = 0;
+
+-- name: queue_set_head
+-- Makes another event that one.
+UPDATE webhook_queue SET head_id = ?2 WHERE webhook_id = ?1;
 
 -- name: claim_tests
 -- The same of a disabled webhook: its test events alone.

@@ -3,19 +3,22 @@
 -- name: webhook_insert
 -- Adds a webhook.
 INSERT INTO webhook (id, company_id, url, description, enabled, secret,
-    updated_at, generation)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8);
+    updated_at, generation, concurrency, rate, rate_period, retry_delays,
+    ordered)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
 
 -- name: webhook_get
 -- Finds a webhook of a company.
 SELECT id, company_id, url, description, enabled, secret, previous,
-    previous_until, updated_at, disabled_reason
+    previous_until, updated_at, disabled_reason, concurrency, rate,
+    rate_period, retry_delays, ordered
 FROM webhook WHERE id = ?1 AND company_id = ?2 AND deleted_at = 0;
 
 -- name: webhook_list
 -- A page of a company's webhooks, newest first.
 SELECT id, company_id, url, description, enabled, secret, previous,
-    previous_until, updated_at, disabled_reason
+    previous_until, updated_at, disabled_reason, concurrency, rate,
+    rate_period, retry_delays, ordered
 FROM webhook WHERE company_id = ?1 AND id < ?2 AND deleted_at = 0
 ORDER BY id DESC LIMIT ?3;
 
@@ -27,7 +30,8 @@ SELECT count(*) FROM webhook WHERE company_id = ?1 AND deleted_at = 0;
 -- Changes a webhook.
 UPDATE webhook
 SET url = ?2, description = ?3, enabled = ?4, updated_at = ?5, generation = ?6,
-    disabled_reason = ?7
+    disabled_reason = ?7, concurrency = ?9, rate = ?10, rate_period = ?11,
+    retry_delays = ?12, ordered = ?13
 WHERE id = ?1;
 
 -- name: webhook_disable
@@ -50,7 +54,8 @@ UPDATE webhook SET deleted_at = ?2, generation = ?3 WHERE id = ?1;
 -- name: webhook_changed
 -- The webhooks that changed after a generation, for the snapshot.
 SELECT w.id, w.company_id, w.url, w.enabled, w.secret, w.previous,
-    w.previous_until, w.deleted_at
+    w.previous_until, w.deleted_at, w.concurrency, w.rate, w.rate_period,
+    w.retry_delays, w.ordered
 FROM webhook w WHERE w.generation > ?1;
 
 -- name: webhook_queue_now

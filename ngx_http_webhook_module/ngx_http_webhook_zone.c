@@ -1,0 +1,321 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The limits of webhooks that all workers keep together, in shared memory: how
+ * many deliveries run, by process, and when the next one may start.  Only
+ * webhooks with a concurrency or a rate of their own have an entry.
+ *
+ * What a process counted ends with it: where a webhook is at its limit, the
+ * counts of processes that are gone are forgotten.  Where the memory is full,
+ * the entry that was idle for longest makes room.  All functions run on the
+ * event loop, with the mutex of the memory for a moment.
+ */
+
+
+#include "ngx_http_webhook_zone.h"
+
+#include <signal.h>
+
+
+#define NGX_HTTP_WEBHOOK_ZONE_SIZE   (4 * 1024 * 1024)
+#define NGX_HTTP_WEBHOOK_ZONE_SLOTS  16          /* processes */
+#define NGX_HTTP_WEBHOOK_ZONE_POLL   20          /* ms, for others' ends */
+
+
+typedef struct {
+    ngx_pid_t                        pid;
+    ngx_uint_t                       n;          /* deliveries that run */
+} ngx_http_webhook_zone_slot_t;
+
+
+typedef struct {
+    ngx_rbtree_node_t                node;       /* by id */
+    ngx_queue_t                      queue;      /* by the last use */
+    int64_t                          next;       /* us, the monotonic clock */
+    ngx_http_webhook_zone_slot_t     slots[NGX_HTTP_WEBHOOK_ZONE_SLOTS];
+} ngx_http_webhook_zone_entry_t;
+
+
+typedef struct {
+    ngx_rbtree_t                     entries;
+    ngx_rbtree_node_t                sentinel;
+    ngx_queue_t                      used;       /* the last one first */
+} ngx_http_webhook_zone_t;
+
+
+static ngx_int_t ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone,
+    void *data);
+static ngx_http_webhook_zone_entry_t *ngx_http_webhook_zone_find(
+    ngx_http_webhook_zone_t *zone, ngx_http_webhook_id_t id);
+static ngx_http_webhook_zone_entry_t *ngx_http_webhook_zone_entry(
+    ngx_slab_pool_t *shpool, ngx_http_webhook_id_t id);
+static ngx_uint_t ngx_http_webhook_zone_forget(ngx_slab_pool_t *shpool);
+static ngx_uint_t ngx_http_webhook_zone_running(
+    ngx_http_webhook_zone_entry_t *e, ngx_uint_t living);
+static ngx_http_webhook_zone_slot_t *ngx_http_webhook_zone_slot(
+    ngx_http_webhook_zone_entry_t *e);
+
+
+char *
+ngx_http_webhook_zone_add(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_str_t  name = ngx_string("webhook_limits");
+
+    wmcf->zone = ngx_shared_memory_add(cf, &name, NGX_HTTP_WEBHOOK_ZONE_SIZE,
+                                       &ngx_http_webhook_module);
+    if (wmcf->zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    wmcf->zone->init = ngx_http_webhook_zone_init;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_slab_pool_t          *shpool;
+    ngx_http_webhook_zone_t  *zone;
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (data || shm_zone->shm.exists) {
+        return NGX_OK;                           /* over a reload */
+    }
+
+    zone = ngx_slab_calloc(shpool, sizeof(ngx_http_webhook_zone_t));
+    if (zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_rbtree_init(&zone->entries, &zone->sentinel, ngx_rbtree_insert_value);
+    ngx_queue_init(&zone->used);
+
+    shpool->data = zone;
+    shpool->log_nomem = 0;
+
+    shm_zone->data = zone;
+
+    return NGX_OK;
+}
+
+
+static int64_t
+ngx_http_webhook_zone_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (int64_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+
+ngx_msec_t
+ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t id, ngx_http_webhook_rules_t *rules)
+{
+    int64_t                         now;
+    ngx_msec_t                      wait;
+    ngx_slab_pool_t                *shpool;
+    ngx_http_webhook_zone_slot_t   *slot;
+    ngx_http_webhook_zone_entry_t  *e;
+
+    shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+    now = ngx_http_webhook_zone_now();
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    e = ngx_http_webhook_zone_entry(shpool, id);
+    slot = e ? ngx_http_webhook_zone_slot(e) : NULL;
+
+    if (slot == NULL
+        || (rules->concurrency
+            && ngx_http_webhook_zone_running(e, 0) >= rules->concurrency
+            && ngx_http_webhook_zone_running(e, 1) >= rules->concurrency))
+    {
+        wait = NGX_HTTP_WEBHOOK_ZONE_POLL;
+
+    } else if (rules->rate && e->next > now) {
+        wait = (ngx_msec_t) ((e->next - now) / 1000 + 1);
+
+    } else {
+        wait = 0;
+        slot->n++;
+
+        if (rules->rate) {
+            e->next = now + (int64_t) rules->period * 1000
+                            / (int64_t) rules->rate;
+        }
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return wait;
+}
+
+
+void
+ngx_http_webhook_zone_leave(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t id)
+{
+    ngx_slab_pool_t                *shpool;
+    ngx_http_webhook_zone_slot_t   *slot;
+    ngx_http_webhook_zone_entry_t  *e;
+
+    shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    e = ngx_http_webhook_zone_find(shpool->data, id);
+    slot = e ? ngx_http_webhook_zone_slot(e) : NULL;
+
+    if (slot && slot->n) {
+        slot->n--;
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+static ngx_http_webhook_zone_entry_t *
+ngx_http_webhook_zone_find(ngx_http_webhook_zone_t *zone,
+    ngx_http_webhook_id_t id)
+{
+    ngx_rbtree_node_t  *node;
+
+    node = zone->entries.root;
+
+    while (node != zone->entries.sentinel) {
+
+        if (node->key == (ngx_rbtree_key_t) id) {
+            return (ngx_http_webhook_zone_entry_t *) node;
+        }
+
+        node = ((ngx_rbtree_key_t) id < node->key) ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_webhook_zone_entry_t *
+ngx_http_webhook_zone_entry(ngx_slab_pool_t *shpool, ngx_http_webhook_id_t id)
+{
+    ngx_http_webhook_zone_t        *zone;
+    ngx_http_webhook_zone_entry_t  *e;
+
+    zone = shpool->data;
+
+    e = ngx_http_webhook_zone_find(zone, id);
+
+    if (e) {
+        ngx_queue_remove(&e->queue);
+        ngx_queue_insert_head(&zone->used, &e->queue);
+        return e;
+    }
+
+    do {
+        e = ngx_slab_calloc_locked(shpool,
+                                   sizeof(ngx_http_webhook_zone_entry_t));
+    } while (e == NULL && ngx_http_webhook_zone_forget(shpool));
+
+    if (e) {
+        e->node.key = (ngx_rbtree_key_t) id;
+        ngx_rbtree_insert(&zone->entries, &e->node);
+        ngx_queue_insert_head(&zone->used, &e->queue);
+    }
+
+    return e;
+}
+
+
+/* Makes room: returns 0 where each entry has a delivery that runs. */
+
+static ngx_uint_t
+ngx_http_webhook_zone_forget(ngx_slab_pool_t *shpool)
+{
+    ngx_queue_t                    *q;
+    ngx_http_webhook_zone_t        *zone;
+    ngx_http_webhook_zone_entry_t  *e;
+
+    zone = shpool->data;
+
+    for (q = ngx_queue_last(&zone->used);
+         q != ngx_queue_sentinel(&zone->used);
+         q = ngx_queue_prev(q))
+    {
+        e = ngx_queue_data(q, ngx_http_webhook_zone_entry_t, queue);
+
+        if (ngx_http_webhook_zone_running(e, 1) == 0) {
+            ngx_queue_remove(q);
+            ngx_rbtree_delete(&zone->entries, &e->node);
+            ngx_slab_free_locked(shpool, e);
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* How many deliveries run; with "living" set, of processes that live. */
+
+static ngx_uint_t
+ngx_http_webhook_zone_running(ngx_http_webhook_zone_entry_t *e,
+    ngx_uint_t living)
+{
+    ngx_uint_t                     i, n;
+    ngx_http_webhook_zone_slot_t  *slot;
+
+    n = 0;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_ZONE_SLOTS; i++) {
+        slot = &e->slots[i];
+
+        if (living && slot->n && slot->pid != ngx_pid
+            && kill(slot->pid, 0) == -1 && ngx_errno == ESRCH)
+        {
+            slot->n = 0;
+        }
+
+        n += slot->n;
+    }
+
+    return n;
+}
+
+
+/* This process's, or one that nobody needs; NULL where there is none. */
+
+static ngx_http_webhook_zone_slot_t *
+ngx_http_webhook_zone_slot(ngx_http_webhook_zone_entry_t *e)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_zone_slot_t  *slot;
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_ZONE_SLOTS; i++) {
+        if (e->slots[i].pid == ngx_pid) {
+            return &e->slots[i];
+        }
+    }
+
+    (void) ngx_http_webhook_zone_running(e, 1);
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_ZONE_SLOTS; i++) {
+        slot = &e->slots[i];
+
+        if (slot->n == 0) {
+            slot->pid = ngx_pid;
+            return slot;
+        }
+    }
+
+    return NULL;
+}

@@ -1,0 +1,35 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What the workers share of the limits of webhooks.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_ZONE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_ZONE_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+
+
+/* Adds the shared memory.  Configuration time. */
+char *ngx_http_webhook_zone_add(ngx_conf_t *cf,
+    ngx_http_webhook_main_conf_t *wmcf);
+
+/*
+ * Counts a delivery of a webhook with a concurrency or a rate of its own, and
+ * returns 0; or returns the ms after which to ask again.  Event loop.
+ */
+ngx_msec_t ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t id, ngx_http_webhook_rules_t *rules);
+
+/* Takes off one that was counted. */
+void ngx_http_webhook_zone_leave(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t id);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_ZONE_H_INCLUDED_ */
