@@ -9,7 +9,7 @@
  * configuration.  Includes of other files point to lower ranks only, in this
  * order: webhook.h; json, name, sign, policy, keys; target; store.h, store.c
  * and store/; resolve, delivery.h, curl, transport, via; deliver; outcome, zone,
- * dispatch; http, auth, ingest, api; variables, conf; module.
+ * lane, record, dispatch; http, auth, ingest, api; variables, conf; module.
  */
 
 

@@ -1,0 +1,216 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Lanes: the events of one webhook each, that wait in this worker's memory or
+ * are in flight.  Lanes take turns, and none has more than its share in
+ * flight.  One that is at a limit of its webhook's own pauses until it may go
+ * on, or is told that others have ended.  On the event loop.
+ */
+
+
+#include "ngx_http_webhook_lane.h"
+#include "ngx_http_webhook_zone.h"
+
+
+static void ngx_http_webhook_lane_resume(ngx_event_t *ev);
+
+
+void
+ngx_http_webhook_lane_targets(void *data, ngx_queue_t *targets,
+    int64_t generation)
+{
+    ngx_http_webhook_dispatch_t *dispatch = data;
+
+    ngx_queue_t                *q;
+    ngx_http_webhook_lane_t    *lane;
+    ngx_http_webhook_target_t  *target;
+
+    dispatch->generation = generation;
+
+    while (!ngx_queue_empty(targets)) {
+
+        q = ngx_queue_head(targets);
+        ngx_queue_remove(q);
+
+        target = ngx_queue_data(q, ngx_http_webhook_target_t, link);
+
+        lane = ngx_http_webhook_lane_find(dispatch, target->id);
+
+        if (lane == NULL) {
+
+            if (target->deleted) {
+                ngx_http_webhook_target_unref(target);
+                continue;
+            }
+
+            lane = ngx_calloc(sizeof(ngx_http_webhook_lane_t), dispatch->log);
+            if (lane == NULL) {
+                ngx_http_webhook_target_unref(target);
+                continue;
+            }
+
+            lane->pause.handler = ngx_http_webhook_lane_resume;
+            lane->pause.data = &dispatch->dummy;
+            lane->pause.log = dispatch->log;
+            lane->pause.cancelable = 1;
+
+            lane->node.key = (ngx_rbtree_key_t) target->id;
+            ngx_queue_init(&lane->held);
+            ngx_rbtree_insert(&dispatch->lanes, &lane->node);
+
+        } else {
+            ngx_http_webhook_target_unref(lane->target);
+        }
+
+        lane->target = target;
+
+        if (target->deleted && lane->nheld == 0) {
+            ngx_http_webhook_lane_free(dispatch, lane);
+        }
+    }
+
+    if (!ngx_queue_empty(&dispatch->ready)) {
+        ngx_post_event(&dispatch->kick, &ngx_posted_events);
+    }
+}
+
+
+ngx_http_webhook_lane_t *
+ngx_http_webhook_lane_find(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_id_t id)
+{
+    ngx_rbtree_node_t  *node;
+
+    node = dispatch->lanes.root;
+
+    while (node != &dispatch->sentinel) {
+
+        if (node->key == (ngx_rbtree_key_t) id) {
+            return (ngx_http_webhook_lane_t *) node;
+        }
+
+        node = ((ngx_rbtree_key_t) id < node->key) ? node->left : node->right;
+    }
+
+    return NULL;
+}
+
+
+void
+ngx_http_webhook_lane_free(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane)
+{
+    if (lane->ready) {
+        ngx_queue_remove(&lane->queue);
+    }
+
+    if (lane->pause.timer_set) {
+        ngx_del_timer(&lane->pause);
+    }
+
+    ngx_rbtree_delete(&dispatch->lanes, &lane->node);
+    ngx_http_webhook_target_unref(lane->target);
+    ngx_free(lane);
+}
+
+
+void
+ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane)
+{
+    if (lane->ready
+        || lane->pause.timer_set
+        || ngx_queue_empty(&lane->held)
+        || lane->in_flight >= dispatch->max_lane)
+    {
+        return;
+    }
+
+    lane->ready = 1;
+    ngx_queue_insert_tail(&dispatch->ready, &lane->queue);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_uint_t test, ngx_uint_t *limited)
+{
+    ngx_msec_t                 wait;
+    ngx_http_webhook_rules_t  *rules;
+
+    rules = &lane->target->rules;
+
+    *limited = !test && (rules->concurrency || rules->rate);
+
+    if (!*limited) {
+        return 1;
+    }
+
+    wait = ngx_http_webhook_zone_enter(dispatch->wmcf, lane->target->id,
+                                       rules);
+    if (wait == 0) {
+        return 1;
+    }
+
+    ngx_add_timer(&lane->pause, wait);
+
+    return 0;
+}
+
+
+void
+ngx_http_webhook_lane_leave(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane)
+{
+    ngx_http_webhook_zone_leave(dispatch->wmcf, lane->target->id);
+
+    if (lane->pause.timer_set && lane->target->rules.rate == 0) {
+        ngx_del_timer(&lane->pause);             /* it waited for this */
+    }
+}
+
+
+static void
+ngx_http_webhook_lane_resume(ngx_event_t *ev)
+{
+    ngx_connection_t             *c;
+    ngx_http_webhook_lane_t      *lane;
+    ngx_http_webhook_dispatch_t  *dispatch;
+
+    c = ev->data;
+    dispatch = c->data;
+
+    lane = (ngx_http_webhook_lane_t *)
+               ((u_char *) ev - offsetof(ngx_http_webhook_lane_t, pause));
+
+    ngx_http_webhook_lane_ready(dispatch, lane);
+    ngx_post_event(&dispatch->kick, &ngx_posted_events);
+}
+
+
+void
+ngx_http_webhook_lane_resume_all(ngx_http_webhook_dispatch_t *dispatch)
+{
+    ngx_rbtree_node_t        *node;
+    ngx_http_webhook_lane_t  *lane;
+
+    if (dispatch->lanes.root == &dispatch->sentinel) {
+        return;
+    }
+
+    for (node = ngx_rbtree_min(dispatch->lanes.root, &dispatch->sentinel);
+         node;
+         node = ngx_rbtree_next(&dispatch->lanes, node))
+    {
+        lane = (ngx_http_webhook_lane_t *) node;
+
+        if (lane->pause.timer_set) {
+            ngx_del_timer(&lane->pause);
+            ngx_http_webhook_lane_ready(dispatch, lane);
+        }
+    }
+}

@@ -1,0 +1,120 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Internals of the dispatcher: its state, the lanes (lane.c), and what it
+ * records in the store (record.c).  All of it runs on the event loop.
+ */
+
+
+#ifndef _NGX_HTTP_WEBHOOK_LANE_H_INCLUDED_
+#define _NGX_HTTP_WEBHOOK_LANE_H_INCLUDED_
+
+
+#include "ngx_http_webhook.h"
+#include "ngx_http_webhook_delivery.h"
+#include "ngx_http_webhook_store.h"
+
+
+/* The events of one webhook.  Freed with the webhook, when it is empty. */
+
+typedef struct {
+    ngx_rbtree_node_t                node;       /* by webhook id */
+    ngx_queue_t                      queue;      /* of the ready ones */
+    ngx_http_webhook_target_t       *target;     /* the current version */
+    ngx_queue_t                      held;       /* waiting */
+    ngx_uint_t                       nheld;      /* waiting or in flight */
+    ngx_uint_t                       in_flight;
+    ngx_event_t                      pause;      /* at a limit of its own */
+    unsigned                         ready:1;
+    unsigned                         full:1;     /* more may be in the store */
+} ngx_http_webhook_lane_t;
+
+
+/*
+ * The dispatcher of a worker.  Whoever changes what may start, or when to
+ * claim, posts "kick": then dispatch.c looks at both.
+ */
+
+struct ngx_http_webhook_dispatch_s {
+    ngx_http_webhook_main_conf_t    *wmcf;
+    ngx_http_webhook_store_t        *store;
+    ngx_http_webhook_store_conf_t   *conf;
+    ngx_log_t                       *log;
+
+    ngx_rbtree_t                     lanes;
+    ngx_rbtree_node_t                sentinel;
+    ngx_queue_t                      ready;      /* lanes that may start one */
+    ngx_queue_t                      running;    /* deliveries */
+    ngx_uint_t                       in_flight;
+    ngx_uint_t                       max_in_flight;
+    ngx_uint_t                       max_lane;
+
+    ngx_event_t                      timer;      /* the next claim */
+    ngx_event_t                      kick;       /* posted: look */
+    ngx_connection_t                 dummy;
+    int64_t                          next;       /* due, ms since the epoch */
+    ngx_msec_t                       claimed;    /* when one was posted */
+    ngx_uint_t                       nhints;     /* of the next claim */
+    ngx_http_webhook_id_t            hints[NGX_HTTP_WEBHOOK_HINTS];
+    int64_t                          generation; /* of the targets */
+    int64_t                          refreshed;  /* when one was posted */
+    unsigned                         claiming:1;
+    unsigned                         refreshing:1;
+};
+
+
+/* lane.c */
+
+/* New versions of webhooks, before the operations that may use them. */
+void ngx_http_webhook_lane_targets(void *data, ngx_queue_t *targets,
+    int64_t generation);
+
+/* The lane of a webhook, or NULL. */
+ngx_http_webhook_lane_t *ngx_http_webhook_lane_find(
+    ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_id_t id);
+
+void ngx_http_webhook_lane_free(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane);
+
+/*
+ * Puts a lane in the row of those that may start a delivery, at its end, if it
+ * may.
+ */
+void ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane);
+
+/*
+ * Returns 1 where a webhook's own limits let it start a delivery now; where
+ * "limited" is set, it is counted (zone.c).  The lane pauses where they do
+ * not.  A test knows no limits.
+ */
+ngx_uint_t ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_uint_t test, ngx_uint_t *limited);
+
+/* The end of a delivery that was counted. */
+void ngx_http_webhook_lane_leave(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane);
+
+/* In a worker that exits, all that waits is to be given back. */
+void ngx_http_webhook_lane_resume_all(ngx_http_webhook_dispatch_t *dispatch);
+
+/* record.c */
+
+/* Records what came of a delivery, whose owner it is from now on. */
+void ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d);
+
+/* Gives an event back to the store or, with a reason, cancels it. */
+void ngx_http_webhook_record_release(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_held_t *held, const char *reason);
+
+/* This worker has an event no longer. */
+void ngx_http_webhook_record_drop(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_held_t *held);
+
+
+#endif /* _NGX_HTTP_WEBHOOK_LANE_H_INCLUDED_ */

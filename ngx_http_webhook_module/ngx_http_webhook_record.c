@@ -1,0 +1,304 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * What the dispatcher writes to the store: results of deliveries, and events
+ * that it gives back.  A record whose commit fails is posted again until it
+ * succeeds; it keeps its place among the held, so that memory is bounded by
+ * them.  On the event loop.
+ */
+
+
+#include "ngx_http_webhook_lane.h"
+#include "ngx_http_webhook_deliver.h"
+#include "ngx_http_webhook_outcome.h"
+
+
+#define NGX_HTTP_WEBHOOK_RECORD_AGAIN  1000      /* ms, a failed commit */
+#define NGX_HTTP_WEBHOOK_RECORD_TRIES  10        /* of it by an exiting one */
+
+
+/* A result or a release, from its post to its commit. */
+
+typedef struct {
+    union {
+        ngx_http_webhook_op_t            op;
+        ngx_http_webhook_result_op_t     result;
+        ngx_http_webhook_release_op_t    release;
+    } u;
+
+    ngx_http_webhook_dispatch_t     *dispatch;
+    ngx_http_webhook_held_t         *held;
+    ngx_http_webhook_delivery_t     *delivery;   /* of a result */
+    ngx_event_t                      again;
+    ngx_uint_t                       tries;
+} ngx_http_webhook_record_t;
+
+
+static void ngx_http_webhook_record_disable(
+    ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_id_t id,
+    const char *reason);
+static void ngx_http_webhook_record_disabled(ngx_http_webhook_op_t *op);
+static void ngx_http_webhook_record_done(ngx_http_webhook_op_t *op);
+static void ngx_http_webhook_record_again(ngx_event_t *ev);
+static void ngx_http_webhook_record_hint(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_id_t id);
+
+
+void
+ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d)
+{
+    ngx_uint_t                  gone;
+    ngx_http_webhook_record_t  *record;
+
+    record = ngx_pcalloc(d->pool, sizeof(ngx_http_webhook_record_t));
+
+    if (record == NULL) {
+        ngx_log_error(NGX_LOG_CRIT, dispatch->log, 0,
+                      "no memory for the result of webhook event %V: it will "
+                      "be sent again", &d->id);
+
+        ngx_http_webhook_record_release(dispatch, d->held, NULL);
+        ngx_http_webhook_deliver_free(d);
+        return;
+    }
+
+    record->dispatch = dispatch;
+    record->held = d->held;
+    record->delivery = d;
+
+    record->u.op.type = NGX_HTTP_WEBHOOK_OP_RESULT;
+    record->u.op.pool = d->pool;
+    record->u.op.handler = ngx_http_webhook_record_done;
+    record->u.op.data = record;
+
+    record->u.result.event_id = d->held->id;
+    record->u.result.webhook_id = d->held->webhook_id;
+    record->u.result.attempt = d->attempt;
+
+    gone = ngx_http_webhook_outcome(dispatch->wmcf, lane->target, d->held,
+                                    &record->u.result);
+
+    if (d->attempt.error.data) {
+        ngx_log_error(NGX_LOG_INFO, dispatch->log, 0,
+                      "webhook event %V: attempt %ui failed: %V, status %ui",
+                      &d->id, d->attempt.number, &d->attempt.error,
+                      d->attempt.status_code);
+    }
+
+    ngx_http_webhook_store_post(dispatch->store, &record->u.op);
+
+    if (gone) {
+        ngx_http_webhook_record_disable(dispatch, d->held->webhook_id,
+                                          "endpoint_gone");
+    }
+}
+
+
+/* The endpoint is gone: its webhook is disabled, whatever comes of that. */
+
+static void
+ngx_http_webhook_record_disable(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_id_t id, const char *reason)
+{
+    ngx_pool_t                     *pool;
+    ngx_http_webhook_webhook_op_t  *wop;
+
+    pool = ngx_create_pool(512, dispatch->log);
+    if (pool == NULL) {
+        return;
+    }
+
+    wop = ngx_pcalloc(pool, sizeof(ngx_http_webhook_webhook_op_t));
+    if (wop == NULL) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
+    wop->op.type = NGX_HTTP_WEBHOOK_OP_WEBHOOK_DISABLE;
+    wop->op.pool = pool;
+    wop->op.handler = ngx_http_webhook_record_disabled;
+
+    wop->webhook.id = id;
+    wop->webhook.disabled_reason.data = (u_char *) reason;
+    wop->webhook.disabled_reason.len = ngx_strlen(reason);
+
+    ngx_http_webhook_store_post(dispatch->store, &wop->op);
+}
+
+
+/* The next attempt tries again, where it could not be. */
+
+static void
+ngx_http_webhook_record_disabled(ngx_http_webhook_op_t *op)
+{
+    ngx_destroy_pool(op->pool);
+}
+
+
+void
+ngx_http_webhook_record_release(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_held_t *held, const char *reason)
+{
+    ngx_http_webhook_record_t  *record;
+
+    record = ngx_pcalloc(held->message->pool,
+                         sizeof(ngx_http_webhook_record_t));
+    if (record == NULL) {
+
+        ngx_log_error(NGX_LOG_CRIT, dispatch->log, 0,
+                      "no memory to give back webhook event %L: it waits for "
+                      "the end of this worker", held->id);
+
+        ngx_http_webhook_record_drop(dispatch, held);
+        return;
+    }
+
+    record->dispatch = dispatch;
+    record->held = held;
+
+    record->u.op.type = NGX_HTTP_WEBHOOK_OP_RELEASE;
+    record->u.op.pool = held->message->pool;
+    record->u.op.handler = ngx_http_webhook_record_done;
+    record->u.op.data = record;
+
+    record->u.release.event_id = held->id;
+    record->u.release.webhook_id = held->webhook_id;
+
+    if (reason) {
+        record->u.release.reason.data = (u_char *) reason;
+        record->u.release.reason.len = ngx_strlen(reason);
+    }
+
+    ngx_http_webhook_store_post(dispatch->store, &record->u.op);
+}
+
+
+/* A result or a release is committed, or could not be. */
+
+static void
+ngx_http_webhook_record_done(ngx_http_webhook_op_t *op)
+{
+    ngx_http_webhook_held_t      *held;
+    ngx_http_webhook_record_t    *record;
+    ngx_http_webhook_delivery_t  *d;
+    ngx_http_webhook_dispatch_t  *dispatch;
+
+    record = op->data;
+    dispatch = record->dispatch;
+
+    if (op->status != NGX_HTTP_WEBHOOK_STORE_OK) {
+
+        if (!ngx_exiting
+            || ++record->tries < NGX_HTTP_WEBHOOK_RECORD_TRIES)
+        {
+            record->again.handler = ngx_http_webhook_record_again;
+            record->again.data = &dispatch->dummy;
+            record->again.log = dispatch->log;
+
+            ngx_add_timer(&record->again, NGX_HTTP_WEBHOOK_RECORD_AGAIN);
+            return;
+        }
+
+        ngx_log_error(NGX_LOG_CRIT, dispatch->log, 0,
+                      "the state of webhook event %L could not be stored "
+                      "before this worker ended: it will be sent again",
+                      record->held->id);
+
+    } else if (op->type == NGX_HTTP_WEBHOOK_OP_RESULT
+               && record->u.result.event_status == NGX_HTTP_WEBHOOK_PENDING
+               && (dispatch->next == 0
+                   || record->u.result.due_at < dispatch->next))
+    {
+        dispatch->next = record->u.result.due_at;
+    }
+
+    held = record->held;
+    d = record->delivery;
+
+    ngx_http_webhook_record_drop(dispatch, held);
+
+    if (d) {
+        ngx_http_webhook_deliver_free(d);
+    }
+
+    ngx_post_event(&dispatch->kick, &ngx_posted_events);
+}
+
+
+static void
+ngx_http_webhook_record_again(ngx_event_t *ev)
+{
+    ngx_http_webhook_record_t  *record;
+
+    record = (ngx_http_webhook_record_t *)
+                 ((u_char *) ev - offsetof(ngx_http_webhook_record_t, again));
+
+    ngx_http_webhook_store_post(record->dispatch->store, &record->u.op);
+}
+
+
+void
+ngx_http_webhook_record_drop(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_held_t *held)
+{
+    ngx_http_webhook_lane_t     *lane;
+    ngx_http_webhook_message_t  *message;
+
+    lane = ngx_http_webhook_lane_find(dispatch, held->webhook_id);
+
+    ngx_http_webhook_store_give(dispatch->conf, held);
+
+    if (lane) {
+        lane->nheld--;
+
+        if (lane->target->rules.ordered) {
+            ngx_http_webhook_record_hint(dispatch, held->webhook_id);
+        }
+
+        if (lane->full
+            && lane->nheld <= dispatch->conf->max_lane / 2
+            && ngx_http_webhook_store_room_for(dispatch->conf,
+                                               lane->target->load))
+        {
+            lane->full = 0;
+            ngx_http_webhook_record_hint(dispatch, held->webhook_id);
+        }
+
+        if (lane->target->deleted && lane->nheld == 0) {
+            ngx_http_webhook_lane_free(dispatch, lane);
+        }
+    }
+
+    message = held->message;
+
+    if (--message->refs == 0) {
+        ngx_destroy_pool(message->pool);
+    }
+
+    ngx_http_webhook_store_unhold(dispatch->store);
+}
+
+
+/*
+ * A lane has room again, or its next event may be sent: what waits for it in
+ * the store is claimed at once.
+ */
+
+static void
+ngx_http_webhook_record_hint(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_id_t id)
+{
+    if (dispatch->nhints < NGX_HTTP_WEBHOOK_HINTS) {
+        dispatch->hints[dispatch->nhints++] = id;
+
+    } else {
+        dispatch->next = 1;                      /* too many: what is due */
+    }
+
+    ngx_post_event(&dispatch->kick, &ngx_posted_events);
+}
