@@ -106,6 +106,10 @@ typedef struct {
     ngx_array_t                    *retry_delays;     /* of ngx_msec_t */
     ngx_uint_t                      retry_jitter;     /* percent */
     ngx_msec_t                      retry_after_max;
+    ngx_uint_t                      breaker_failures; /* 0: none */
+    ngx_msec_t                      breaker_pause;
+    ngx_msec_t                      breaker_max;
+    ngx_msec_t                      disable_after;    /* 0: never */
     ngx_msec_t                      timeout;
     ngx_msec_t                      connect_timeout;
     ngx_uint_t                      concurrency;

@@ -288,6 +288,17 @@ ngx_http_webhook_webhook_members(ngx_http_webhook_json_writer_t *w,
     }
 
     ngx_http_webhook_rules_write(w, &webhook->rules);
+
+    ngx_http_webhook_json_object(w, "health");
+    ngx_http_webhook_json_cstring(w, "breaker", webhook->open_until == 0
+                                                ? "closed"
+                                                : webhook->probing
+                                                  ? "half_open" : "open");
+    ngx_http_webhook_json_integer(w, "failures", webhook->failures);
+    ngx_http_webhook_json_time(w, "failing_since", webhook->since);
+    ngx_http_webhook_json_time(w, "paused_until", webhook->open_until);
+    ngx_http_webhook_json_close_object(w);
+
     ngx_http_webhook_json_time(w, "created_at",
                                ngx_http_webhook_id_msec(webhook->id));
     ngx_http_webhook_json_time(w, "updated_at", webhook->updated_at);

@@ -164,6 +164,20 @@ ngx_command_t  ngx_http_webhook_commands[] = {
       offsetof(ngx_http_webhook_main_conf_t, retry_after_max),
       NULL },
 
+    { ngx_string("webhook_breaker"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_http_webhook_set_breaker,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("webhook_disable_after"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_webhook_set_time_or_off,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, disable_after),
+      NULL },
+
     { ngx_string("webhook_timeout"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_msec_slot,
@@ -371,6 +385,10 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *     wmcf->trusted_certificate = { 0, NULL };
      */
 
+    wmcf->breaker_failures = NGX_CONF_UNSET_UINT;
+    wmcf->breaker_pause = NGX_CONF_UNSET_MSEC;
+    wmcf->breaker_max = NGX_CONF_UNSET_MSEC;
+    wmcf->disable_after = NGX_CONF_UNSET_MSEC;
     wmcf->retry_jitter = NGX_CONF_UNSET_UINT;
     wmcf->retry_after_max = NGX_CONF_UNSET_MSEC;
     wmcf->timeout = NGX_CONF_UNSET_MSEC;
@@ -398,6 +416,12 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_uint_t   i;
     ngx_msec_t  *delay;
 
+    ngx_conf_init_uint_value(wmcf->breaker_failures, 10);
+    ngx_conf_init_msec_value(wmcf->breaker_pause, 30000);
+    ngx_conf_init_msec_value(wmcf->breaker_max,
+                             ngx_max(wmcf->breaker_pause, 600000));
+    ngx_conf_init_msec_value(wmcf->disable_after,
+                             (ngx_msec_t) 5 * 24 * 3600 * 1000);
     ngx_conf_init_uint_value(wmcf->retry_jitter, 0);
     ngx_conf_init_msec_value(wmcf->retry_after_max, 24 * 3600 * 1000);
     ngx_conf_init_msec_value(wmcf->timeout, 15000);
@@ -420,6 +444,14 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
                       "as payloads");
         return NGX_CONF_ERROR;
     }
+
+    if (wmcf->breaker_max < wmcf->breaker_pause) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"webhook_breaker\" must have a \"max\" that is at "
+                      "least its \"pause\"");
+        return NGX_CONF_ERROR;
+    }
+
     ngx_conf_init_value(wmcf->allow_http, 0);
     ngx_conf_init_value(wmcf->standard_headers, 1);
 

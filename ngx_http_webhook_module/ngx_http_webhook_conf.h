@@ -37,6 +37,10 @@ char *ngx_http_webhook_set_retention(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_webhook_set_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_webhook_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_set_time_or_off(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_webhook_set_percent(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_webhook_set_addresses(ngx_conf_t *cf, ngx_command_t *cmd,

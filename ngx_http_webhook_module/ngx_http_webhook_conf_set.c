@@ -419,6 +419,101 @@ ngx_http_webhook_set_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd,
 }
 
 
+/* off, or failures=number pause=time max=time, in any order */
+
+char *
+ngx_http_webhook_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_webhook_main_conf_t *wmcf = conf;
+
+    ngx_int_t    n;
+    ngx_str_t   *value, text;
+    ngx_uint_t   i;
+
+    if (wmcf->breaker_failures != NGX_CONF_UNSET_UINT
+        || wmcf->breaker_pause != NGX_CONF_UNSET_MSEC
+        || wmcf->breaker_max != NGX_CONF_UNSET_MSEC)
+    {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+        wmcf->breaker_failures = 0;
+        return NGX_CONF_OK;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        text = value[i];
+        n = NGX_ERROR;
+
+        if (ngx_strncmp(text.data, "failures=", 9) == 0) {
+            n = ngx_atoi(text.data + 9, text.len - 9);
+            wmcf->breaker_failures = (ngx_uint_t) n;
+
+        } else if (ngx_strncmp(text.data, "pause=", 6) == 0) {
+            text.data += 6;
+            text.len -= 6;
+            n = ngx_parse_time(&text, 0);
+            wmcf->breaker_pause = (ngx_msec_t) n;
+
+        } else if (ngx_strncmp(text.data, "max=", 4) == 0) {
+            text.data += 4;
+            text.len -= 4;
+            n = ngx_parse_time(&text, 0);
+            wmcf->breaker_max = (ngx_msec_t) n;
+        }
+
+        if (n < 1) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* A time; off is 0. */
+
+char *
+ngx_http_webhook_set_time_or_off(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_int_t    msec;
+    ngx_str_t   *value;
+    ngx_msec_t  *slot;
+
+    slot = (ngx_msec_t *) ((char *) conf + cmd->offset);
+
+    if (*slot != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+        *slot = 0;
+        return NGX_CONF_OK;
+    }
+
+    msec = ngx_parse_time(&value[1], 0);
+
+    if (msec == NGX_ERROR || msec == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    *slot = (ngx_msec_t) msec;
+
+    return NGX_CONF_OK;
+}
+
+
 /* A number of percent, with or without its sign. */
 
 char *

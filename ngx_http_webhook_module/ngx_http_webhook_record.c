@@ -14,6 +14,7 @@
 
 #include "ngx_http_webhook_lane.h"
 #include "ngx_http_webhook_deliver.h"
+#include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_outcome.h"
 
 
@@ -43,6 +44,9 @@ static void ngx_http_webhook_record_disable(
     const char *reason);
 static void ngx_http_webhook_record_disabled(ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_record_done(ngx_http_webhook_op_t *op);
+static void ngx_http_webhook_record_health(
+    ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_result_op_t *result);
 static void ngx_http_webhook_record_again(ngx_event_t *ev);
 static void ngx_http_webhook_record_hint(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_id_t id);
@@ -79,6 +83,8 @@ ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
     record->u.result.event_id = d->held->id;
     record->u.result.webhook_id = d->held->webhook_id;
     record->u.result.attempt = d->attempt;
+    record->u.result.reserved =
+                   ngx_http_webhook_event_reserved(&d->held->message->event);
 
     gone = ngx_http_webhook_outcome(dispatch->wmcf, lane->target, d->held,
                                     &record->u.result);
@@ -220,6 +226,12 @@ ngx_http_webhook_record_done(ngx_http_webhook_op_t *op)
     held = record->held;
     d = record->delivery;
 
+    if (op->type == NGX_HTTP_WEBHOOK_OP_RESULT
+        && op->status == NGX_HTTP_WEBHOOK_STORE_OK)
+    {
+        ngx_http_webhook_record_health(dispatch, &record->u.result);
+    }
+
     ngx_http_webhook_record_drop(dispatch, held);
 
     if (d) {
@@ -227,6 +239,51 @@ ngx_http_webhook_record_done(ngx_http_webhook_op_t *op)
     }
 
     ngx_post_event(&dispatch->kick, &ngx_posted_events);
+}
+
+
+/*
+ * A webhook that is paused gets back what waits for it here, but tests; one
+ * that has failed for too long is disabled.
+ */
+
+static void
+ngx_http_webhook_record_health(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_result_op_t *result)
+{
+    ngx_queue_t              *q, *next;
+    ngx_http_webhook_held_t  *held;
+    ngx_http_webhook_lane_t  *lane;
+
+    if (result->hopeless) {
+        ngx_http_webhook_record_disable(dispatch, result->webhook_id,
+                                        "failing");
+    }
+
+    lane = ngx_http_webhook_lane_find(dispatch, result->webhook_id);
+
+    if (!result->paused || lane == NULL) {
+        return;
+    }
+
+    for (q = ngx_queue_head(&lane->held);
+         q != ngx_queue_sentinel(&lane->held);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+
+        held = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
+
+        if (!ngx_http_webhook_event_reserved(&held->message->event)) {
+            ngx_queue_remove(q);
+            ngx_http_webhook_record_release(dispatch, held, NULL);
+        }
+    }
+
+    if (lane->ready && ngx_queue_empty(&lane->held)) {
+        ngx_queue_remove(&lane->queue);
+        lane->ready = 0;
+    }
 }
 
 

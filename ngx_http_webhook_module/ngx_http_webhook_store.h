@@ -169,6 +169,9 @@ typedef struct {
     int64_t                          due_at;      /* ms since the epoch */
     ngx_str_t                        reason;
     ngx_http_webhook_attempt_t       attempt;
+    unsigned                         reserved:1;  /* a test, or system.* */
+    unsigned                         paused:1;    /* out: the webhook is */
+    unsigned                         hopeless:1;  /* out: to be disabled */
 } ngx_http_webhook_result_op_t;
 
 
@@ -240,7 +243,11 @@ typedef struct {
     ngx_uint_t                       nevents;
     ngx_str_t                       *events;
     ngx_http_webhook_rules_t         rules;
+    ngx_uint_t                       failures;    /* one after the other */
+    int64_t                          since;       /* the first of them, ms */
+    int64_t                          open_until;  /* the breaker; 0: closed */
     unsigned                         enabled:1;
+    unsigned                         probing:1;   /* half open */
 } ngx_http_webhook_webhook_t;
 
 

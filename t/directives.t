@@ -391,13 +391,55 @@ invalid parameter "egress": it must be the path of a location
 
 
 
-=== TEST 38: everything at once, well
+=== TEST 38: a breaker of no failures
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_breaker failures=0;
+--- must_die
+--- error_log
+invalid parameter "failures=0"
+
+
+
+=== TEST 39: a breaker with something else
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_breaker never;
+--- must_die
+--- error_log
+invalid parameter "never"
+
+
+
+=== TEST 40: a breaker with a pause over its bound
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_breaker pause=1h max=1m;
+--- must_die
+--- error_log
+"max" that is at least its "pause"
+
+
+
+=== TEST 41: disabled after nothing
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_disable_after 0;
+--- must_die
+--- error_log
+invalid parameter "0"
+
+
+
+=== TEST 42: everything at once, well
 --- http_config
 webhook_store webhook_temp/store.db sync=normal;
 webhook_retry_delays 50ms 1s 2m 3h;
 webhook_timeout 10s;
 webhook_connect_timeout 500ms;
 webhook_concurrency 64;
+webhook_breaker max=1h failures=3 pause=10s;
+webhook_disable_after off;
 webhook_retry_jitter 25%;
 webhook_retry_after_max 30m;
 webhook_response_limit 4k;

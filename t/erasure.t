@@ -127,7 +127,7 @@ is(scalar(@{ $e->{attempts} }), 1, 'its log is there still');
 my $sent = my @got = $t->received;
 $t->stop;
 WebhookTest::sh("sqlite3 $db \"UPDATE webhook_event SET status = 0, due_at = 1 WHERE id ="
-    . " (SELECT max(id) FROM webhook_event); INSERT OR REPLACE INTO webhook_queue"
+    . " (SELECT max(id) FROM webhook_event); INSERT OR REPLACE INTO webhook_queue (webhook_id, due_at)"
     . " SELECT webhook_id, 1 FROM webhook_event WHERE status = 0\"");
 chown((getpwnam 'nobody')[2, 3], glob "$db*") if $> == 0 && $t->user =~ /^nobody/;
 $t->start;

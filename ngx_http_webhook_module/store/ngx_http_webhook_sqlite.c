@@ -604,6 +604,7 @@ ngx_http_webhook_sqlite_begin(ngx_http_webhook_sqlite_t *s)
     sqlite3_stmt  *stmt;
 
     s->now = ngx_http_webhook_sqlite_now();
+    s->unwell = NGX_CONF_UNSET_UINT;
 
     if (ngx_http_webhook_sqlite_exec(s,
              ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_BEGIN))

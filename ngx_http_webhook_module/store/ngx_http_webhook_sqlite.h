@@ -97,6 +97,8 @@ typedef struct {
     int                              pages;      /* of the write-ahead log */
     int                              settled;    /* at the last checkpoint */
     int64_t                          indexed;    /* when it was asked for */
+    ngx_uint_t                       unwell;     /* 1 where webhooks fail, 0,
+                                                    or not looked yet */
     unsigned                         fatal:1;    /* the whole batch failed */
     unsigned                         damaged:1;  /* a database file is */
 
@@ -222,6 +224,8 @@ ngx_int_t ngx_http_webhook_sqlite_snapshot(ngx_http_webhook_sqlite_t *s);
 
 ngx_http_webhook_sqlite_company_t *ngx_http_webhook_sqlite_company(
     ngx_http_webhook_sqlite_t *s, ngx_str_t *ref);
+ngx_http_webhook_sqlite_company_t *ngx_http_webhook_sqlite_company_of(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t id);
 ngx_http_webhook_target_t *ngx_http_webhook_sqlite_target(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t id);
 
@@ -253,6 +257,34 @@ ngx_int_t ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 ngx_int_t ngx_http_webhook_sqlite_takeover(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t owner);
+
+/* sqlite_health.c */
+
+/*
+ * Counts the attempt of a result, and sets "paused" and "hopeless" in it.  The
+ * target may be NULL.
+ */
+ngx_int_t ngx_http_webhook_sqlite_health(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_result_op_t *result, ngx_http_webhook_target_t *target);
+
+/* Until when a webhook is paused; 0 where it is not.  Over, a probe is due. */
+ngx_int_t ngx_http_webhook_sqlite_open_until(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id, int64_t *until);
+
+/* Makes an event that was claimed the probe. */
+ngx_int_t ngx_http_webhook_sqlite_probe(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t webhook_id, ngx_http_webhook_id_t event_id);
+
+/* sqlite_tell.c */
+
+/*
+ * Tells the webhooks of a company that listen for it what happened to one of
+ * them, "target", which is not told itself.  An event's id and a reason may be
+ * left out.
+ */
+ngx_int_t ngx_http_webhook_sqlite_tell(ngx_http_webhook_sqlite_t *s,
+    ngx_pool_t *pool, ngx_http_webhook_target_t *target, const char *name,
+    ngx_http_webhook_id_t event_id, ngx_str_t *reason);
 
 /* sqlite_company.c */
 

@@ -34,6 +34,12 @@ static ngx_int_t ngx_http_webhook_sqlite_due(ngx_http_webhook_sqlite_t *s,
 static ngx_int_t ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_id_t webhook_id,
     ngx_uint_t share);
+static ngx_int_t ngx_http_webhook_sqlite_look_rows(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_claim_op_t *claim,
+    ngx_http_webhook_target_t *target, ngx_uint_t share);
+static ngx_int_t ngx_http_webhook_sqlite_look_paused(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_claim_op_t *claim,
+    ngx_http_webhook_target_t *target);
 static ngx_int_t ngx_http_webhook_sqlite_look_ordered(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_claim_op_t *claim,
     ngx_http_webhook_target_t *target);
@@ -144,6 +150,7 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_id_t webhook_id,
     ngx_uint_t share)
 {
+    int64_t                     until;
     ngx_http_webhook_target_t  *target;
 
     target = ngx_http_webhook_sqlite_target(s, webhook_id);
@@ -175,13 +182,42 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
                                            1, webhook_id, 0, 0);
     }
 
-    if (target->rules.ordered) {
-        return ngx_http_webhook_sqlite_look_ordered(s, claim, target);
+    if (ngx_http_webhook_sqlite_open_until(s, webhook_id, &until) != NGX_OK) {
+        return NGX_ERROR;
     }
 
+    if (until > s->now) {
+
+        if (ngx_http_webhook_sqlite_take(s, claim, target,
+                                         NGX_HTTP_WEBHOOK_SQL_CLAIM_TESTS,
+                                         share)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE,
+                                           2, webhook_id, until, 0);
+    }
+
+    if (until) {
+        return ngx_http_webhook_sqlite_look_paused(s, claim, target);
+    }
+
+    return target->rules.ordered
+           ? ngx_http_webhook_sqlite_look_ordered(s, claim, target)
+           : ngx_http_webhook_sqlite_look_rows(s, claim, target, share);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_look_rows(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
+    ngx_uint_t share)
+{
     if (!ngx_http_webhook_store_room_for(s->conf, target->load)) {
         return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE,
-                                           2, webhook_id,
+                                           2, target->id,
                                            s->now
                                            + NGX_HTTP_WEBHOOK_SQLITE_PAUSE, 0);
     }
@@ -193,7 +229,42 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_sqlite_requeue(s, webhook_id);
+    return ngx_http_webhook_sqlite_requeue(s, target->id);
+}
+
+
+/* The pause of a webhook is over: one event is let through, to see. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_look_paused(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target)
+{
+    int64_t                   until;
+    ngx_int_t                 rc;
+    ngx_queue_t              *last;
+    ngx_http_webhook_held_t  *held;
+
+    last = ngx_queue_last(&claim->held);
+
+    rc = target->rules.ordered
+         ? ngx_http_webhook_sqlite_look_ordered(s, claim, target)
+         : ngx_http_webhook_sqlite_look_rows(s, claim, target, 1);
+
+    if (rc != NGX_OK || ngx_queue_last(&claim->held) == last) {
+        return rc;
+    }
+
+    held = ngx_queue_data(ngx_queue_last(&claim->held),
+                          ngx_http_webhook_held_t, queue);
+
+    if (ngx_http_webhook_sqlite_probe(s, target->id, held->id) != NGX_OK
+        || ngx_http_webhook_sqlite_open_until(s, target->id, &until) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE, 2,
+                                       target->id, until, 0);
 }
 
 

@@ -253,6 +253,7 @@ ngx_http_webhook_sqlite_erase_rest(ngx_http_webhook_sqlite_t *s,
     static ngx_http_webhook_sql_e  names[] = {
         NGX_HTTP_WEBHOOK_SQL_ERASE_SUBSCRIPTIONS,
         NGX_HTTP_WEBHOOK_SQL_ERASE_QUEUE,
+        NGX_HTTP_WEBHOOK_SQL_ERASE_HEALTH,
         NGX_HTTP_WEBHOOK_SQL_ERASE_WEBHOOKS,
         NGX_HTTP_WEBHOOK_SQL_ERASE_COMPANY
     };

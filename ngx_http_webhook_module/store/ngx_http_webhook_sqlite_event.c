@@ -241,6 +241,7 @@ static ngx_int_t
 ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_ingest_op_t *in, ngx_http_webhook_target_t *target)
 {
+    int64_t                   until;
     ngx_uint_t                owner, test;
     sqlite3_stmt             *stmt;
     ngx_http_webhook_held_t  *held;
@@ -260,8 +261,15 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     owner = 0;
     test = (in->op.type == NGX_HTTP_WEBHOOK_OP_TEST);
 
+    if (ngx_http_webhook_sqlite_open_until(s, target->id, &until) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (target->rules.ordered && !test) {
         in->ordered = 1;                     /* claimed, one by one */
+
+    } else if (until && !test) {
+        /* paused: it waits in the store */
 
     } else if (ngx_http_webhook_store_take(s->conf, held, target->load, test))
     {
@@ -284,7 +292,8 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     }
 
     return owner ? NGX_OK
-                 : ngx_http_webhook_sqlite_queue_add(s, target->id, s->now);
+                 : ngx_http_webhook_sqlite_queue_add(s, target->id,
+                                                     ngx_max(until, s->now));
 }
 
 
@@ -316,12 +325,26 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
+    target = ngx_http_webhook_sqlite_target(s, result->webhook_id);
+
+    if (ngx_http_webhook_sqlite_health(s, result, target) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (result->event_status == NGX_HTTP_WEBHOOK_PENDING) {
         return ngx_http_webhook_sqlite_queue_add(s, result->webhook_id,
                                                  result->due_at);
     }
 
-    target = ngx_http_webhook_sqlite_target(s, result->webhook_id);
+    if (result->event_status == NGX_HTTP_WEBHOOK_FAILED
+        && target && !result->reserved
+        && ngx_http_webhook_sqlite_tell(s, op->pool, target,
+                                        "system.event.failed",
+                                        result->event_id, &result->reason)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     return (target && target->rules.ordered)
            ? ngx_http_webhook_sqlite_queue_add(s, result->webhook_id, s->now)

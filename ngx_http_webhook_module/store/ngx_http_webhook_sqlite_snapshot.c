@@ -179,6 +179,15 @@ ngx_http_webhook_sqlite_company(ngx_http_webhook_sqlite_t *s, ngx_str_t *ref)
 }
 
 
+ngx_http_webhook_sqlite_company_t *
+ngx_http_webhook_sqlite_company_of(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t id)
+{
+    return (ngx_http_webhook_sqlite_company_t *)
+               ngx_http_webhook_sqlite_find(&s->companies, id);
+}
+
+
 ngx_http_webhook_target_t *
 ngx_http_webhook_sqlite_target(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t id)

@@ -42,6 +42,10 @@ ngx_http_webhook_sqlite_webhook_row(ngx_http_webhook_sqlite_t *s,
     webhook->enabled = (sqlite3_column_int(stmt, 4) != 0);
     webhook->previous_until = sqlite3_column_int64(stmt, 7);
     webhook->updated_at = sqlite3_column_int64(stmt, 8);
+    webhook->failures = (ngx_uint_t) sqlite3_column_int64(stmt, 15);
+    webhook->since = sqlite3_column_int64(stmt, 16);
+    webhook->open_until = sqlite3_column_int64(stmt, 17);
+    webhook->probing = (sqlite3_column_int64(stmt, 18) != 0);
 
     if (ngx_http_webhook_sqlite_column(stmt, 2, pool, &webhook->url)
             != NGX_OK
@@ -497,7 +501,8 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
 
     *webhook = row;
 
-    return enabled ? ngx_http_webhook_sqlite_wake(s, row.id) : NGX_OK;
+    return (enabled || wop->set_url)
+           ? ngx_http_webhook_sqlite_wake(s, row.id) : NGX_OK;
 }
 
 
@@ -507,7 +512,8 @@ ngx_http_webhook_sqlite_webhook_disable(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
 
-    sqlite3_stmt  *stmt;
+    sqlite3_stmt               *stmt;
+    ngx_http_webhook_target_t  *target;
 
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                         NGX_HTTP_WEBHOOK_SQL_WEBHOOK_DISABLE);
@@ -523,6 +529,17 @@ ngx_http_webhook_sqlite_webhook_disable(ngx_http_webhook_sqlite_t *s,
 
     if (sqlite3_changes(s->db)) {
         s->generation++;
+
+        target = ngx_http_webhook_sqlite_target(s, wop->webhook.id);
+
+        if (target
+            && ngx_http_webhook_sqlite_tell(s, op->pool, target,
+                                            "system.webhook.disabled", 0,
+                                            &wop->webhook.disabled_reason)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
 
         ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
                       "webhook %L is disabled: %V", wop->webhook.id,
@@ -627,13 +644,20 @@ ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
 }
 
 
-/* Makes the next claim look at a webhook. */
+/* Makes the next claim look at a webhook, whose past is forgotten. */
 
 static ngx_int_t
 ngx_http_webhook_sqlite_wake(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id)
 {
     sqlite3_stmt  *stmt;
+
+    if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_HEALTH_DELETE, 1,
+                                    webhook_id, 0, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                        NGX_HTTP_WEBHOOK_SQL_WEBHOOK_QUEUE_NOW);

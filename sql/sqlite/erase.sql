@@ -61,6 +61,11 @@ DELETE FROM subscription WHERE webhook_id IN
 DELETE FROM webhook_queue WHERE webhook_id IN
     (SELECT id FROM webhook WHERE company_id = ?1);
 
+-- name: erase_health
+-- ... how they did, ...
+DELETE FROM webhook_health WHERE webhook_id IN
+    (SELECT id FROM webhook WHERE company_id = ?1);
+
 -- name: erase_webhooks
 -- ... its webhooks, ...
 DELETE FROM webhook WHERE company_id = ?1;

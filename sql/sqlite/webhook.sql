@@ -11,15 +11,17 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13);
 -- Finds a webhook of a company.
 SELECT id, company_id, url, description, enabled, secret, previous,
     previous_until, updated_at, disabled_reason, concurrency, rate,
-    rate_period, retry_delays, ordered
-FROM webhook WHERE id = ?1 AND company_id = ?2 AND deleted_at = 0;
+    rate_period, retry_delays, ordered, failures, since, open_until, probe_id
+FROM webhook LEFT JOIN webhook_health ON webhook_id = id
+WHERE id = ?1 AND company_id = ?2 AND deleted_at = 0;
 
 -- name: webhook_list
 -- A page of a company's webhooks, newest first.
 SELECT id, company_id, url, description, enabled, secret, previous,
     previous_until, updated_at, disabled_reason, concurrency, rate,
-    rate_period, retry_delays, ordered
-FROM webhook WHERE company_id = ?1 AND id < ?2 AND deleted_at = 0
+    rate_period, retry_delays, ordered, failures, since, open_until, probe_id
+FROM webhook LEFT JOIN webhook_health ON webhook_id = id
+WHERE company_id = ?1 AND id < ?2 AND deleted_at = 0
 ORDER BY id DESC LIMIT ?3;
 
 -- name: webhook_count

@@ -67,6 +67,7 @@ sub config {
     my $user = $> == 0 ? 'user ' . $self->user . ";\n" : '';
     my $retry = $self->{http} =~ /webhook_retry_delays/ ? ''
                 : "webhook_retry_delays 50ms 100ms 150ms 200ms 250ms;";
+    my $breaker = $self->{http} =~ /webhook_breaker/ ? '' : 'webhook_breaker off;';
     my $allow = exists $self->{allow} ? $self->{allow}
                 : "webhook_allow_http on; webhook_allow_address 127.0.0.0/8;";
     my $auth = $self->{auth} ? '' : 'webhook_auth off;';
@@ -91,6 +92,7 @@ http {
     webhook_store webhook/store.db;
     $allow
     $retry
+    $breaker
     $auth
     $self->{http}
 
