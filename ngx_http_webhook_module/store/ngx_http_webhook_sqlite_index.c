@@ -24,7 +24,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_INDEX_VERSION  1
-#define NGX_HTTP_WEBHOOK_INDEX_WINDOW   16000   /* rows */
+#define NGX_HTTP_WEBHOOK_INDEX_WINDOW   8000    /* rows */
 #define NGX_HTTP_WEBHOOK_INDEX_BUDGET   500     /* ms a call */
 #define NGX_HTTP_WEBHOOK_INDEX_RETRY    10000   /* ms, after a failure */
 
@@ -376,8 +376,8 @@ ngx_http_webhook_sqlite_index_make(ngx_http_webhook_sqlite_t *s)
     if (ngx_http_webhook_sqlite_script(s,
                                        "PRAGMA query_only = 0;"
                                        "PRAGMA temp_store = MEMORY;"
-                                       "PRAGMA cache_size = -2048;"
-                                       "PRAGMA lists.cache_size = -4096;"
+                                       "PRAGMA cache_size = -1024;"
+                                       "PRAGMA lists.cache_size = -2048;"
                                        "PRAGMA lists.journal_mode = WAL;"
                                        "PRAGMA lists.synchronous = NORMAL;")
         != NGX_OK)
