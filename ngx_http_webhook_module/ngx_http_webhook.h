@@ -46,6 +46,10 @@
 
 #define NGX_HTTP_WEBHOOK_TEST_EVENT       "test.webhook-event"
 
+#define NGX_HTTP_WEBHOOK_PAUSE            1000  /* ms; what waits longer for
+                                                   its webhook's rate, waits
+                                                   in the store */
+
 #define NGX_HTTP_WEBHOOK_GONE             410   /* nginx has no name for it */
 
 

@@ -41,6 +41,8 @@ static void ngx_http_webhook_deliver_fail(ngx_http_webhook_delivery_t *d,
 static void ngx_http_webhook_deliver_answered(ngx_http_webhook_delivery_t *d);
 static ngx_int_t ngx_http_webhook_deliver_post(ngx_http_request_t *sr,
     void *data, ngx_int_t rc);
+static void ngx_http_webhook_deliver_event(ngx_event_t *ev);
+static void ngx_http_webhook_deliver_end(ngx_http_webhook_delivery_t *d);
 static void ngx_http_webhook_deliver_wake(ngx_http_request_t *r);
 static void ngx_http_webhook_deliver_finish(ngx_event_t *ev);
 static void ngx_http_webhook_deliver_expired(ngx_http_webhook_delivery_t *d);
@@ -95,7 +97,7 @@ ngx_http_webhook_deliver(ngx_http_webhook_main_conf_t *wmcf,
         || ngx_http_webhook_deliver_request(d) != NGX_OK)
     {
         if (d->request) {
-            ngx_http_free_request(d->request, 0);
+            ngx_http_webhook_deliver_end(d);
         }
 
         ngx_http_webhook_deliver_free(d);
@@ -130,7 +132,7 @@ ngx_http_webhook_deliver_abort(ngx_http_webhook_delivery_t *d)
     }
 
     if (d->request) {
-        ngx_http_free_request(d->request, 0);
+        ngx_http_webhook_deliver_end(d);
     }
 
     ngx_http_webhook_deliver_free(d);
@@ -369,10 +371,12 @@ ngx_http_webhook_deliver_connection(ngx_http_webhook_delivery_t *d)
 
     rev->data = c;
     rev->log = &d->log;
+    rev->handler = ngx_http_webhook_deliver_event;
     rev->active = 1;
 
     wev->data = c;
     wev->log = &d->log;
+    wev->handler = ngx_http_webhook_deliver_event;
     wev->write = 1;
     wev->active = 1;
     wev->ready = 1;
@@ -587,6 +591,65 @@ ngx_http_webhook_deliver_post(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 }
 
 
+/* A timer that a location has set on the connection, to go on later. */
+
+static void
+ngx_http_webhook_deliver_event(ngx_event_t *ev)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    c = ev->data;
+    r = c->data;
+
+    if (ev->delayed && ev->timedout) {
+        ev->delayed = 0;
+        ev->timedout = 0;
+    }
+
+    if (ev->write) {
+        r->write_event_handler(r);
+
+    } else {
+        r->read_event_handler(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+/* Frees the detached request, and what a location has left at its events. */
+
+static void
+ngx_http_webhook_deliver_end(ngx_http_webhook_delivery_t *d)
+{
+    ngx_uint_t           i;
+    ngx_event_t         *events[2];
+    ngx_http_request_t  *r;
+
+    r = d->request;
+
+    events[0] = r->connection->read;
+    events[1] = r->connection->write;
+
+    for (i = 0; i < 2; i++) {
+
+        if (events[i]->timer_set) {
+            ngx_del_timer(events[i]);
+        }
+
+        if (events[i]->posted) {
+            ngx_delete_posted_event(events[i]);
+        }
+    }
+
+    d->request = NULL;
+    d->subrequest = NULL;
+
+    ngx_http_free_request(r, 0);
+}
+
+
 /* The subrequest is done: the main request is freed by a posted event. */
 
 static void
@@ -607,14 +670,7 @@ ngx_http_webhook_deliver_finish(ngx_event_t *ev)
 {
     ngx_http_webhook_delivery_t *d = ev->data;
 
-    ngx_http_request_t  *r;
-
-    r = d->request;
-
-    d->request = NULL;
-    d->subrequest = NULL;
-
-    ngx_http_free_request(r, 0);
+    ngx_http_webhook_deliver_end(d);
 
     d->handler(d);
 }

@@ -129,7 +129,13 @@ ngx_http_webhook_dispatch_add(ngx_http_webhook_dispatch_t *dispatch,
             continue;
         }
 
-        ngx_queue_insert_tail(&lane->held, &h->queue);
+        if (ngx_http_webhook_event_test(&h->message->event)) {
+            ngx_queue_insert_head(&lane->held, &h->queue);
+
+        } else {
+            ngx_queue_insert_tail(&lane->held, &h->queue);
+        }
+
         lane->nheld++;
 
         if (!ngx_http_webhook_store_room_for(dispatch->conf, h->load)) {
@@ -207,6 +213,7 @@ static void
 ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane)
 {
+    ngx_int_t                     rc;
     ngx_uint_t                    test, limited;
     ngx_queue_t                  *q;
     ngx_http_webhook_held_t      *held;
@@ -217,7 +224,7 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
 
     held = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
 
-    test = ngx_http_webhook_event_reserved(&held->message->event);
+    test = ngx_http_webhook_event_test(&held->message->event);
 
     if (lane->target->deleted) {
         ngx_http_webhook_lane_ready(dispatch, lane);
@@ -240,8 +247,16 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
         return;
     }
 
-    if (!ngx_http_webhook_lane_enter(dispatch, lane, test, &limited)) {
+    rc = ngx_http_webhook_lane_enter(dispatch, lane, test, &limited);
+
+    if (rc == NGX_AGAIN) {
         ngx_queue_insert_head(&lane->held, &held->queue);
+        return;
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_webhook_lane_ready(dispatch, lane);
+        ngx_http_webhook_record_release(dispatch, held, NULL);
         return;
     }
 

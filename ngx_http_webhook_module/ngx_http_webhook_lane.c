@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_webhook_lane.h"
+#include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_zone.h"
 
 
@@ -70,7 +71,16 @@ ngx_http_webhook_lane_targets(void *data, ngx_queue_t *targets,
 
         if (target->deleted && lane->nheld == 0) {
             ngx_http_webhook_lane_free(dispatch, lane);
+            continue;
         }
+
+        /* what it paused for may be no more */
+
+        if (lane->pause.timer_set) {
+            ngx_del_timer(&lane->pause);
+        }
+
+        ngx_http_webhook_lane_ready(dispatch, lane);
     }
 
     if (!ngx_queue_empty(&dispatch->ready)) {
@@ -118,13 +128,27 @@ ngx_http_webhook_lane_free(ngx_http_webhook_dispatch_t *dispatch,
 }
 
 
+/* A test event, which knows no limits, is always the first. */
+
+static ngx_uint_t
+ngx_http_webhook_lane_test(ngx_http_webhook_lane_t *lane)
+{
+    ngx_http_webhook_held_t  *held;
+
+    held = ngx_queue_data(ngx_queue_head(&lane->held),
+                          ngx_http_webhook_held_t, queue);
+
+    return ngx_http_webhook_event_test(&held->message->event);
+}
+
+
 void
 ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane)
 {
     if (lane->ready
-        || lane->pause.timer_set
         || ngx_queue_empty(&lane->held)
+        || (lane->pause.timer_set && !ngx_http_webhook_lane_test(lane))
         || lane->in_flight >= dispatch->max_lane)
     {
         return;
@@ -135,7 +159,7 @@ ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
 }
 
 
-ngx_uint_t
+ngx_int_t
 ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane, ngx_uint_t test, ngx_uint_t *limited)
 {
@@ -147,18 +171,24 @@ ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
     *limited = !test && (rules->concurrency || rules->rate);
 
     if (!*limited) {
-        return 1;
+        return NGX_OK;
     }
 
     wait = ngx_http_webhook_zone_enter(dispatch->wmcf, lane->target->id,
                                        rules);
     if (wait == 0) {
-        return 1;
+        return NGX_OK;
+    }
+
+    *limited = 0;
+
+    if (wait > NGX_HTTP_WEBHOOK_PAUSE) {
+        return NGX_DECLINED;
     }
 
     ngx_add_timer(&lane->pause, wait);
 
-    return 0;
+    return NGX_AGAIN;
 }
 
 

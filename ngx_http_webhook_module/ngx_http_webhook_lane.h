@@ -88,11 +88,12 @@ void ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane);
 
 /*
- * Returns 1 where a webhook's own limits let it start a delivery now; where
- * "limited" is set, it is counted (zone.c).  The lane pauses where they do
- * not.  A test knows no limits.
+ * Returns NGX_OK where a webhook's own limits let it start a delivery now;
+ * where "limited" is set, it is counted (zone.c).  NGX_AGAIN: the lane pauses.
+ * NGX_DECLINED: the wait is so long that the event waits in the store.  A test
+ * knows no limits.
  */
-ngx_uint_t ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
+ngx_int_t ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane, ngx_uint_t test, ngx_uint_t *limited);
 
 /* The end of a delivery that was counted. */

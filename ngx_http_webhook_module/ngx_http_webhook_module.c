@@ -19,6 +19,7 @@
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_transport.h"
 #include "ngx_http_webhook_variables.h"
+#include "ngx_http_webhook_zone.h"
 
 
 static ngx_int_t ngx_http_webhook_init_module(ngx_cycle_t *cycle);
@@ -119,6 +120,8 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
                       "%ui worker_connections are too few for webhooks to be "
                       "delivered", cycle->connection_n);
     }
+
+    ngx_http_webhook_zone_reset(wmcf);
 
     wmcf->transport = ngx_http_webhook_transport_create(wmcf, cycle);
     if (wmcf->transport == NULL) {

@@ -157,11 +157,18 @@ ngx_http_webhook_uid_valid(ngx_str_t *uid)
 
 
 ngx_uint_t
+ngx_http_webhook_event_test(ngx_str_t *name)
+{
+    return name->len == sizeof(NGX_HTTP_WEBHOOK_TEST_EVENT) - 1
+           && ngx_strncmp(name->data, NGX_HTTP_WEBHOOK_TEST_EVENT, name->len)
+              == 0;
+}
+
+
+ngx_uint_t
 ngx_http_webhook_event_reserved(ngx_str_t *name)
 {
-    if (name->len == sizeof(NGX_HTTP_WEBHOOK_TEST_EVENT) - 1
-        && ngx_strncmp(name->data, NGX_HTTP_WEBHOOK_TEST_EVENT, name->len) == 0)
-    {
+    if (ngx_http_webhook_event_test(name)) {
         return 1;
     }
 

@@ -44,6 +44,9 @@ ngx_uint_t ngx_http_webhook_event_valid(ngx_str_t *name);
 ngx_uint_t ngx_http_webhook_subscription_valid(ngx_str_t *name);
 ngx_uint_t ngx_http_webhook_uid_valid(ngx_str_t *uid);
 
+/* Returns 1 for the test event. */
+ngx_uint_t ngx_http_webhook_event_test(ngx_str_t *name);
+
 /*
  * Returns 1 where an event name is one that only the module itself uses:
  * "test.webhook-event" and "system.*".

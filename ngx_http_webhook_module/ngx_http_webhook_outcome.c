@@ -18,6 +18,9 @@
 #include "ngx_http_webhook_name.h"
 
 
+#define NGX_HTTP_WEBHOOK_INTERNAL_DELAY  60000   /* ms, without retries */
+
+
 static void ngx_http_webhook_outcome_pending(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_result_op_t *result,
     ngx_msec_t delay);
@@ -45,7 +48,7 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
         n = wmcf->retry_delays->nelts;
     }
 
-    test = ngx_http_webhook_event_reserved(&held->message->event);
+    test = ngx_http_webhook_event_test(&held->message->event);
 
     result->retries = held->retries;
 
@@ -64,14 +67,15 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
 
     if (a->status_code == NGX_HTTP_WEBHOOK_GONE) {
         ngx_str_set(&result->reason, "endpoint_gone");
-        return 1;
+        return !test;
     }
 
-    if (a->internal && n) {
+    if (a->internal) {
 
         /* nginx's own fault uses up none of the attempts */
 
-        ngx_http_webhook_outcome_pending(wmcf, result, delays[0]);
+        ngx_http_webhook_outcome_pending(wmcf, result,
+                             n ? delays[0] : NGX_HTTP_WEBHOOK_INTERNAL_DELAY);
         return 0;
     }
 

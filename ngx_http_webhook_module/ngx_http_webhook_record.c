@@ -40,8 +40,8 @@ typedef struct {
 
 
 static void ngx_http_webhook_record_disable(
-    ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_id_t id,
-    const char *reason);
+    ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_result_op_t *result, const char *reason);
 static void ngx_http_webhook_record_disabled(ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_record_done(ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_record_health(
@@ -83,6 +83,8 @@ ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
     record->u.result.event_id = d->held->id;
     record->u.result.webhook_id = d->held->webhook_id;
     record->u.result.attempt = d->attempt;
+    record->u.result.test =
+                       ngx_http_webhook_event_test(&d->held->message->event);
     record->u.result.reserved =
                    ngx_http_webhook_event_reserved(&d->held->message->event);
 
@@ -99,8 +101,8 @@ ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_store_post(dispatch->store, &record->u.op);
 
     if (gone) {
-        ngx_http_webhook_record_disable(dispatch, d->held->webhook_id,
-                                          "endpoint_gone");
+        ngx_http_webhook_record_disable(dispatch, &record->u.result,
+                                        "endpoint_gone");
     }
 }
 
@@ -109,7 +111,7 @@ ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
 
 static void
 ngx_http_webhook_record_disable(ngx_http_webhook_dispatch_t *dispatch,
-    ngx_http_webhook_id_t id, const char *reason)
+    ngx_http_webhook_result_op_t *result, const char *reason)
 {
     ngx_pool_t                     *pool;
     ngx_http_webhook_webhook_op_t  *wop;
@@ -129,7 +131,17 @@ ngx_http_webhook_record_disable(ngx_http_webhook_dispatch_t *dispatch,
     wop->op.pool = pool;
     wop->op.handler = ngx_http_webhook_record_disabled;
 
-    wop->webhook.id = id;
+    wop->webhook.id = result->webhook_id;
+
+    /* one that has another URL by now has done nothing wrong */
+
+    wop->webhook.url.len = result->attempt.url.len;
+    wop->webhook.url.data = ngx_pstrdup(pool, &result->attempt.url);
+    if (wop->webhook.url.data == NULL) {
+        ngx_destroy_pool(pool);
+        return;
+    }
+
     wop->webhook.disabled_reason.data = (u_char *) reason;
     wop->webhook.disabled_reason.len = ngx_strlen(reason);
 
@@ -256,8 +268,7 @@ ngx_http_webhook_record_health(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t  *lane;
 
     if (result->hopeless) {
-        ngx_http_webhook_record_disable(dispatch, result->webhook_id,
-                                        "failing");
+        ngx_http_webhook_record_disable(dispatch, result, "failing");
     }
 
     lane = ngx_http_webhook_lane_find(dispatch, result->webhook_id);
@@ -274,7 +285,7 @@ ngx_http_webhook_record_health(ngx_http_webhook_dispatch_t *dispatch,
 
         held = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
 
-        if (!ngx_http_webhook_event_reserved(&held->message->event)) {
+        if (!ngx_http_webhook_event_test(&held->message->event)) {
             ngx_queue_remove(q);
             ngx_http_webhook_record_release(dispatch, held, NULL);
         }

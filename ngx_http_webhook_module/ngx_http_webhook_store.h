@@ -169,6 +169,7 @@ typedef struct {
     int64_t                          due_at;      /* ms since the epoch */
     ngx_str_t                        reason;
     ngx_http_webhook_attempt_t       attempt;
+    unsigned                         test:1;
     unsigned                         reserved:1;  /* a test, or system.* */
     unsigned                         paused:1;    /* out: the webhook is */
     unsigned                         hopeless:1;  /* out: to be disabled */

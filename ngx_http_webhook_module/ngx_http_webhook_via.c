@@ -30,6 +30,7 @@ static void ngx_http_webhook_via_expired(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_via_head_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_via_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_http_webhook_via_redirected(ngx_http_request_t *r);
 static void ngx_http_webhook_via_head(ngx_http_webhook_delivery_t *d,
     ngx_http_request_t *r);
 static const char *ngx_http_webhook_via_error(ngx_http_request_t *r,
@@ -173,6 +174,11 @@ ngx_http_webhook_via_expired(ngx_event_t *ev)
     d = (ngx_http_webhook_delivery_t *)
             ((u_char *) ev - offsetof(ngx_http_webhook_delivery_t, timer));
 
+    if (d->request->blocked) {
+        ngx_add_timer(&d->timer, 50);            /* a thread works for it */
+        return;
+    }
+
     ngx_http_webhook_via_outcome(d, NGX_AGAIN);
 
     d->expired(d);
@@ -217,6 +223,26 @@ ngx_http_webhook_via_head_filter(ngx_http_request_t *r)
 }
 
 
+/*
+ * An endpoint's X-Accel-Redirect would lead into locations of the operator's
+ * that are internal: its answer ends here.
+ */
+
+static ngx_int_t
+ngx_http_webhook_via_redirected(ngx_http_request_t *r)
+{
+    ngx_http_webhook_delivery_t  *d;
+
+    d = ngx_http_webhook_via_delivery(r);
+
+    if (d && r->upstream && r->upstream->headers_in.x_accel_redirect) {
+        return NGX_HTTP_BAD_GATEWAY;
+    }
+
+    return NGX_DECLINED;
+}
+
+
 /* What the endpoint said, or, without an upstream, the location itself. */
 
 static void
@@ -236,7 +262,7 @@ ngx_http_webhook_via_head(ngx_http_webhook_delivery_t *d,
     if (r->upstream) {
 
         if (r->upstream->headers_in.status_n == 0) {
-            return;                          /* nginx's own words */
+            return;                          /* nginx's own, or no HTTP */
         }
 
         d->attempt.status_code = r->upstream->headers_in.status_n;
@@ -300,7 +326,16 @@ ngx_http_webhook_via_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     }
 
     body = &d->attempt.response_body;
-    limit = (r == d->subrequest) ? d->wmcf->response_limit : body->len;
+    limit = d->wmcf->response_limit;
+
+    if (r != d->subrequest) {
+        for (cl = in; cl; cl = cl->next) {
+            cl->buf->pos = cl->buf->last;
+            cl->buf->file_pos = cl->buf->file_last;
+        }
+
+        return NGX_OK;
+    }
 
     if (body->data == NULL) {
         body->data = ngx_pnalloc(d->pool, limit + 1);
@@ -318,7 +353,7 @@ ngx_http_webhook_via_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
             ngx_memcpy(body->data + body->len, b->pos, n);
             body->len += n;
 
-            if (n < (size_t) (b->last - b->pos) && r == d->subrequest) {
+            if (n < (size_t) (b->last - b->pos)) {
                 d->attempt.truncated = 1;
             }
 
@@ -336,6 +371,7 @@ void
 ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
 {
     const char                  *error, *detail;
+    ngx_http_upstream_t         *u;
     ngx_http_upstream_state_t   *state;
     ngx_http_webhook_attempt_t  *a;
 
@@ -360,12 +396,15 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
         }
     }
 
-    if (!d->head && state && state->header_time != (ngx_msec_t) -1) {
+    u = d->subrequest->upstream;
 
+    if (!d->head && u && u->headers_in.status_n
+        && state && state->header_time != (ngx_msec_t) -1)
+    {
         /* an error_page of the location's has hidden it */
 
         d->head = 1;
-        a->status_code = state->status;
+        a->status_code = u->headers_in.status_n;
     }
 
     detail = NULL;
@@ -381,6 +420,10 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
     } else {
         a->status_code = 0;
         error = ngx_http_webhook_via_error(d->subrequest, rc, &detail);
+
+        /* the operator's fault is none of the endpoint's */
+
+        a->internal = (ngx_strcmp(error, "location_failed") == 0);
     }
 
     if (error) {
@@ -401,15 +444,22 @@ static const char *
 ngx_http_webhook_via_error(ngx_http_request_t *r, ngx_int_t rc,
     const char **detail)
 {
-    ngx_uint_t                  connected;
+    ngx_uint_t                  connected, answered;
     ngx_http_upstream_state_t  *state;
 
     connected = 0;
+    answered = 0;
 
     if (r->upstream_states && r->upstream_states->nelts) {
         state = r->upstream_states->elts;
         state += r->upstream_states->nelts - 1;
         connected = (state->connect_time != (ngx_msec_t) -1);
+        answered = (state->header_time != (ngx_msec_t) -1);
+    }
+
+    if (answered) {
+        *detail = "what it answered is no HTTP";
+        return "bad_response";
     }
 
     switch (rc) {
@@ -439,6 +489,7 @@ char *
 ngx_http_webhook_via_init(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
 {
     ngx_uint_t                   i;
+    ngx_http_handler_pt         *h;
     ngx_http_core_srv_conf_t   **cscfp;
     ngx_http_core_main_conf_t   *cmcf;
 
@@ -460,6 +511,22 @@ ngx_http_webhook_via_init(ngx_conf_t *cf, ngx_http_webhook_main_conf_t *wmcf)
     if (wmcf->via_ctx == NULL) {
         return "needs a server{}";
     }
+
+    /* the first phases after a redirect, to a path or to a named location */
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_SERVER_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return "has no memory";
+    }
+
+    *h = ngx_http_webhook_via_redirected;
+
+    h = ngx_array_push(&cmcf->phases[NGX_HTTP_REWRITE_PHASE].handlers);
+    if (h == NULL) {
+        return "has no memory";
+    }
+
+    *h = ngx_http_webhook_via_redirected;
 
     ngx_http_next_header_filter = ngx_http_top_header_filter;
     ngx_http_top_header_filter = ngx_http_webhook_via_head_filter;

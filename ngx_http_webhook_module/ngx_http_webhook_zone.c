@@ -86,7 +86,8 @@ ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
     if (data || shm_zone->shm.exists) {
-        return NGX_OK;                           /* over a reload */
+        shm_zone->data = shpool->data;           /* over a reload */
+        return NGX_OK;
     }
 
     zone = ngx_slab_calloc(shpool, sizeof(ngx_http_webhook_zone_t));
@@ -117,11 +118,79 @@ ngx_http_webhook_zone_now(void)
 }
 
 
+/* From one start to the next, us. */
+
+static int64_t
+ngx_http_webhook_zone_interval(ngx_http_webhook_rules_t *rules)
+{
+    return rules->rate ? (int64_t) rules->period * 1000 / (int64_t) rules->rate
+                       : 0;
+}
+
+
+ngx_msec_t
+ngx_http_webhook_zone_wait(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t id, ngx_http_webhook_rules_t *rules)
+{
+    int64_t                         wait;
+    ngx_slab_pool_t                *shpool;
+    ngx_http_webhook_zone_entry_t  *e;
+
+    if (rules->rate == 0) {
+        return 0;
+    }
+
+    shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    e = ngx_http_webhook_zone_find(shpool->data, id);
+    wait = e ? ngx_min(e->next - ngx_http_webhook_zone_now(),
+                       ngx_http_webhook_zone_interval(rules))
+             : 0;
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return (wait > 0) ? (ngx_msec_t) (wait / 1000) : 0;
+}
+
+
+void
+ngx_http_webhook_zone_reset(ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_uint_t                      i;
+    ngx_queue_t                    *q;
+    ngx_slab_pool_t                *shpool;
+    ngx_http_webhook_zone_t        *zone;
+    ngx_http_webhook_zone_entry_t  *e;
+
+    shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+    zone = shpool->data;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    for (q = ngx_queue_head(&zone->used);
+         q != ngx_queue_sentinel(&zone->used);
+         q = ngx_queue_next(q))
+    {
+        e = ngx_queue_data(q, ngx_http_webhook_zone_entry_t, queue);
+
+        for (i = 0; i < NGX_HTTP_WEBHOOK_ZONE_SLOTS; i++) {
+            if (e->slots[i].pid == ngx_pid) {
+                e->slots[i].n = 0;
+            }
+        }
+    }
+
+    ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
 ngx_msec_t
 ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_id_t id, ngx_http_webhook_rules_t *rules)
 {
-    int64_t                         now;
+    int64_t                         now, interval;
     ngx_msec_t                      wait;
     ngx_slab_pool_t                *shpool;
     ngx_http_webhook_zone_slot_t   *slot;
@@ -133,7 +202,19 @@ ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
     ngx_shmtx_lock(&shpool->mutex);
 
     e = ngx_http_webhook_zone_entry(shpool, id);
-    slot = e ? ngx_http_webhook_zone_slot(e) : NULL;
+
+    if (e == NULL) {
+
+        /* more limited webhooks are busy than there is memory for */
+
+        ngx_shmtx_unlock(&shpool->mutex);
+        return 0;
+    }
+
+    slot = ngx_http_webhook_zone_slot(e);
+    interval = ngx_http_webhook_zone_interval(rules);
+
+    e->next = ngx_min(e->next, now + interval);  /* the rate may have changed */
 
     if (slot == NULL
         || (rules->concurrency
@@ -149,10 +230,7 @@ ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
         wait = 0;
         slot->n++;
 
-        if (rules->rate) {
-            e->next = now + (int64_t) rules->period * 1000
-                            / (int64_t) rules->rate;
-        }
+        e->next = now + interval;
     }
 
     ngx_shmtx_unlock(&shpool->mutex);

@@ -27,6 +27,16 @@ char *ngx_http_webhook_zone_add(ngx_conf_t *cf,
 ngx_msec_t ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_id_t id, ngx_http_webhook_rules_t *rules);
 
+/*
+ * How many ms its rate makes a webhook wait, without counting anything.  Any
+ * thread.
+ */
+ngx_msec_t ngx_http_webhook_zone_wait(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t id, ngx_http_webhook_rules_t *rules);
+
+/* In a new worker: forgets what one with the same pid has counted. */
+void ngx_http_webhook_zone_reset(ngx_http_webhook_main_conf_t *wmcf);
+
 /* Takes off one that was counted. */
 void ngx_http_webhook_zone_leave(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_id_t id);

@@ -88,12 +88,21 @@ is($now->{disabled_reason}, undef, 'and has no reason any more');
 $t->ingest('gone', 'a.b', 3);
 $t->wait_for('it to be delivered', sub { $t->events('gone', 'status=delivered') });
 
-# a test event of a webhook that is gone, and what waits behind a 410
+# a test event says so, and disables nothing
 
 $t->api_ok('PATCH', $path, { url => $t->url('/status/410') });
-$t->api_ok('POST', "$path/test");
+my $test = $t->api_ok('POST', "$path/test");
+$t->wait_for('the test to fail', sub {
+    $t->events('gone', 'event=test.webhook-event&status=failed')
+});
+ok($t->api_ok('GET', $path)->{enabled}, 'a test event that is answered with 410 disables nothing');
+
+# the answer of an URL that the webhook has no longer
+
+$t->api_ok('PATCH', $path, { url => $t->url('/header/410/X-A:%20b') });
+$t->ingest('gone', 'a.b', 4);
 $t->wait_for('the webhook to be disabled', sub { !$t->api_ok('GET', $path)->{enabled} });
-is($t->api_ok('GET', $path)->{disabled_reason}, 'endpoint_gone', 'a test finds out too');
+is($t->api_ok('GET', $path)->{disabled_reason}, 'endpoint_gone', 'an event does');
 
 is(scalar($t->log_lines), 0, 'nothing alarming in the log');
 $t->finish;

@@ -157,6 +157,41 @@ $t->api_ok('PATCH', "$webhooks/$w->{id}", { enabled => JSON::PP::true() });
 done($event, 3);
 is(join(' ', map { $_->{n} } got($event)), '1 1 2 3', 'also one that was disabled meanwhile');
 
+# made unordered, the others wait no longer
+
+($event, $w) = webhook('/status/500', ordered => JSON::PP::true(), retry_delays => [ '1h' ]);
+send_many($event, 1, 3);
+$t->wait_for('the first attempt to be recorded', sub {
+    grep { $_->{retries} } $t->events('acme', "event=$event")
+});
+$t->api_ok('PATCH', "$webhooks/$w->{id}", { ordered => JSON::PP::false() });
+$t->wait_for('the others to be sent', sub { got($event) == 3 });
+pass('unordered, the others go on');
+
+# a rate that makes it wait for long: over reloads, without holding up others,
+# until it is changed; a test event does not wait
+
+($event, $w) = webhook('/ok', rate_limit => '1/h');
+send_many($event, 1, 1);
+done($event, 1);
+send_many($event, 2, 3);
+$t->reload for 1 .. 2;
+$t->api_ok('POST', "$webhooks/$w->{id}/test");
+$t->wait_for('the test', sub { grep { $_->{body} =~ /test.webhook-event/ } got($event) });
+is(scalar(grep { $_->{n} } got($event)), 1, 'a limit outlasts reloads, but for test events');
+$t->api_ok('PATCH', "$webhooks/$w->{id}", { rate_limit => undef });
+done($event, 3);
+pass('without it, all are sent at once');
+
+($event, $w) = webhook('/ok', rate_limit => '1/h');
+send_many($event, 1, 4);
+done($event, 1);
+$t->api('DELETE', "$webhooks/$w->{id}");
+$t->wait_for('the others to be cancelled', sub {
+    $t->events('acme', "event=$event&status=cancelled") == 3
+});
+pass('deleted, what waits is cancelled');
+
 # a test event does not wait
 
 ($event, $w) = webhook('/hang', ordered => JSON::PP::true());
@@ -167,6 +202,22 @@ $t->wait_for('the test', sub { grep { $_->{body} =~ /test.webhook-event/ } got($
 pass('a test event does not wait');
 
 is(scalar($t->log_lines(qr/\[(?:emerg|crit)\]/)), 0, 'nothing alarming in the log');
+$t->finish;
+
+# many with slow rates leave room for others
+
+$t = WebhookTest->new(http => 'webhook_concurrency 2;');
+$t->receiver;
+$t->start;
+$t->setup('acme', $t->url('/ok'), 'no.such');
+for (1 .. 12) {
+    ($event, $w) = webhook('/ok', rate_limit => '1/h');
+    send_many($event, 1, 3);
+}
+($event, $w) = webhook('/ok');
+send_many($event, 1, 5);
+done($event, 5);
+pass('webhooks that wait for their rate take no room from others');
 $t->finish;
 
 # a worker that quits gives back what waits for its turn

@@ -32,6 +32,8 @@ CONF
         }
 SERVER
 $t->{http} =~ s/'\n\s+\. '//g;
+$t->{http} .= 'limit_req_zone $webhook_host zone=slow:1m rate=20r/s;'
+    . ' limit_req_zone $webhook_host zone=stop:1m rate=1r/m;';
 $t->receiver;
 $t->start;
 
@@ -123,30 +125,58 @@ is(scalar(grep { $_->{uri} eq '/ok/many' } $t->received), 100, 'arrived, each on
 # locations that do something else
 
 sub outcome {
-    my ($what, $location, $status, $code, $error) = @_;
+    my ($what, $location, $status, $code, $error, $path) = @_;
     my $event = 'other-' . ++$n;
 
     change($location);
-    $t->setup('acme', $t->url('/status/503'), $event);
+    $t->setup('acme', $t->url($path || '/status/503'), $event);
     $t->ingest('acme', $event, '{}');
 
     my ($e) = $t->events('acme', "event=$event");
-    my $a = $t->wait_event('acme', $e->{id}, $status)->{attempts}[0];
+    $e = $t->wait_for('an attempt', sub {
+        my $now = $t->event('acme', $e->{id});
+        return @{ $now->{attempts} } ? $now : ();
+    });
+    my $a = $e->{attempts}[0];
+
+    is($e->{status}, $status, "$what: $status");
     is($a->{status_code}, $code, "$what: status code");
     is($a->{error}, $error, "$what: error");
+
+    return $a;
 }
 
 my $pass = 'proxy_pass http://$webhook_addr$webhook_uri;';
 
 outcome('a location that answers', 'location /egress/ { return 204; }', 'delivered', 204, undef);
-outcome('a location that refuses', 'location /egress/ { return 403; }', 'failed', undef, 'location_failed');
-outcome('no such location', '', 'failed', undef, 'location_failed');
+outcome('a location that refuses', 'location /egress/ { return 403; }', 'pending', undef, 'location_failed');
+outcome('no such location', '', 'pending', undef, 'location_failed');
 outcome('an error page', "location /egress/ { $pass proxy_intercept_errors on; error_page 503 \@p; }"
         . ' location @p { return 200 "all is well"; }', 'failed', 503, 'http_status');
 outcome('a location that fails', 'location /egress/ { proxy_pass http://$webhook_nothing$webhook_uri; }'
-        . ' set $webhook_nothing "";', 'failed', undef, 'location_failed');
-outcome('auth_request', "location /egress/ { auth_request /auth; $pass } location /auth { return 204; }",
+        . ' set $webhook_nothing "";', 'pending', undef, 'location_failed');
+outcome('a limit of rates', "location /egress/ { limit_req zone=slow burst=5; $pass }", 'failed', 503,
+        'http_status');
+outcome('a delay beyond webhook_timeout', "location /egress/ { limit_req zone=stop burst=5; $pass }",
         'failed', 503, 'http_status');
+$t->ingest('acme', "other-$n", '{}');
+my $late = $t->wait_for('a second attempt', sub {
+    my ($e) = $t->events('acme', "event=other-$n&limit=1");
+    my $now = $t->event('acme', $e->{id});
+    return @{ $now->{attempts} } && $now->{attempts}[0]{error} ne 'http_status'
+           ? $now->{attempts}[0] : ();
+});
+is($late->{error}, 'connect_timeout', '... the next one is over');
+cmp_ok($late->{duration_ms}, '>=', 900, '... ends in time');
+
+# an endpoint that tries to lead into an internal location, or speaks no HTTP
+
+my $accel = 'X-Accel-Redirect: /secret/x' =~ s/([^\w])/sprintf '%%%02x', ord $1/ger;
+my $led = outcome('X-Accel-Redirect', "location /egress/ { $pass }"
+                  . ' location /secret/ { internal; return 200 "the secret"; }',
+                  'delivered', 200, undef, "/header/200/$accel");
+is($led->{response} && $led->{response}{body} || '', '', '... leads nowhere');
+outcome('no HTTP', "location /egress/ { $pass }", 'failed', undef, 'bad_response', '/banner');
 outcome('no buffering', "location /egress/ { $pass proxy_buffering off; }", 'failed', 503, 'http_status');
 
 # in a server{}, it is a location of that one

@@ -17,6 +17,8 @@
 
 
 #include "ngx_http_webhook_sqlite.h"
+#include "ngx_http_webhook_name.h"
+#include "ngx_http_webhook_zone.h"
 
 
 /*
@@ -36,7 +38,8 @@ static ngx_int_t ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t share);
 static ngx_int_t ngx_http_webhook_sqlite_look_rows(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_claim_op_t *claim,
-    ngx_http_webhook_target_t *target, ngx_uint_t share);
+    ngx_http_webhook_target_t *target, ngx_http_webhook_sql_e rows,
+    ngx_uint_t share);
 static ngx_int_t ngx_http_webhook_sqlite_look_paused(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_claim_op_t *claim,
     ngx_http_webhook_target_t *target);
@@ -151,6 +154,7 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t share)
 {
     int64_t                     until;
+    ngx_msec_t                  wait;
     ngx_http_webhook_target_t  *target;
 
     target = ngx_http_webhook_sqlite_target(s, webhook_id);
@@ -186,6 +190,13 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
+    wait = ngx_http_webhook_zone_wait(s->conf->wmcf, webhook_id,
+                                      &target->rules);
+
+    if (wait > NGX_HTTP_WEBHOOK_PAUSE) {
+        until = ngx_max(until, s->now + (int64_t) wait);
+    }
+
     if (until > s->now) {
 
         if (ngx_http_webhook_sqlite_take(s, claim, target,
@@ -206,14 +217,16 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
 
     return target->rules.ordered
            ? ngx_http_webhook_sqlite_look_ordered(s, claim, target)
-           : ngx_http_webhook_sqlite_look_rows(s, claim, target, share);
+           : ngx_http_webhook_sqlite_look_rows(s, claim, target,
+                                               NGX_HTTP_WEBHOOK_SQL_CLAIM_ROWS,
+                                               share);
 }
 
 
 static ngx_int_t
 ngx_http_webhook_sqlite_look_rows(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
-    ngx_uint_t share)
+    ngx_http_webhook_sql_e rows, ngx_uint_t share)
 {
     if (!ngx_http_webhook_store_room_for(s->conf, target->load)) {
         return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE,
@@ -222,8 +235,7 @@ ngx_http_webhook_sqlite_look_rows(ngx_http_webhook_sqlite_t *s,
                                            + NGX_HTTP_WEBHOOK_SQLITE_PAUSE, 0);
     }
 
-    if (ngx_http_webhook_sqlite_take(s, claim, target,
-                                     NGX_HTTP_WEBHOOK_SQL_CLAIM_ROWS, share)
+    if (ngx_http_webhook_sqlite_take(s, claim, target, rows, share)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -248,7 +260,9 @@ ngx_http_webhook_sqlite_look_paused(ngx_http_webhook_sqlite_t *s,
 
     rc = target->rules.ordered
          ? ngx_http_webhook_sqlite_look_ordered(s, claim, target)
-         : ngx_http_webhook_sqlite_look_rows(s, claim, target, 1);
+         : ngx_http_webhook_sqlite_look_rows(s, claim, target,
+                                             NGX_HTTP_WEBHOOK_SQL_CLAIM_FIRST,
+                                             1);
 
     if (rc != NGX_OK || ngx_queue_last(&claim->held) == last) {
         return rc;
@@ -256,6 +270,10 @@ ngx_http_webhook_sqlite_look_paused(ngx_http_webhook_sqlite_t *s,
 
     held = ngx_queue_data(ngx_queue_last(&claim->held),
                           ngx_http_webhook_held_t, queue);
+
+    if (ngx_http_webhook_event_test(&held->message->event)) {
+        return NGX_OK;
+    }
 
     if (ngx_http_webhook_sqlite_probe(s, target->id, held->id) != NGX_OK
         || ngx_http_webhook_sqlite_open_until(s, target->id, &until) != NGX_OK)
@@ -311,11 +329,18 @@ ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
         }
     }
 
+    if (ngx_http_webhook_sqlite_take(s, claim, target,
+                                     NGX_HTTP_WEBHOOK_SQL_CLAIM_TESTS, 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     last = ngx_queue_last(&claim->held);
 
     if (ngx_http_webhook_sqlite_take(s, claim, target,
                                      head ? NGX_HTTP_WEBHOOK_SQL_CLAIM_HEAD
-                                          : NGX_HTTP_WEBHOOK_SQL_CLAIM_ROWS,
+                                          : NGX_HTTP_WEBHOOK_SQL_CLAIM_FIRST,
                                      1)
         != NGX_OK)
     {
@@ -323,7 +348,13 @@ ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
     }
 
     if (ngx_queue_last(&claim->held) == last) {
-        return ngx_http_webhook_sqlite_requeue(s, target->id);
+        return ngx_http_webhook_store_room_for(s->conf, target->load)
+               ? ngx_http_webhook_sqlite_requeue(s, target->id)
+               : ngx_http_webhook_sqlite_run(s,
+                                         NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE, 2,
+                                         target->id,
+                                         s->now
+                                         + NGX_HTTP_WEBHOOK_SQLITE_PAUSE, 0);
     }
 
     held = ngx_queue_data(ngx_queue_last(&claim->held),

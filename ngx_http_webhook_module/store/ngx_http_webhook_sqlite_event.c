@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_sqlite.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_sign.h"
+#include "ngx_http_webhook_zone.h"
 
 
 static ngx_int_t ngx_http_webhook_sqlite_key_find(
@@ -242,6 +243,7 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_ingest_op_t *in, ngx_http_webhook_target_t *target)
 {
     int64_t                   until;
+    ngx_msec_t                wait;
     ngx_uint_t                owner, test;
     sqlite3_stmt             *stmt;
     ngx_http_webhook_held_t  *held;
@@ -265,11 +267,18 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
+    wait = ngx_http_webhook_zone_wait(s->conf->wmcf, target->id,
+                                      &target->rules);
+
+    if (wait > NGX_HTTP_WEBHOOK_PAUSE) {
+        until = ngx_max(until, s->now + (int64_t) wait);
+    }
+
     if (target->rules.ordered && !test) {
         in->ordered = 1;                     /* claimed, one by one */
 
     } else if (until && !test) {
-        /* paused: it waits in the store */
+        /* paused, by its breaker or its rate: it waits in the store */
 
     } else if (ngx_http_webhook_store_take(s->conf, held, target->load, test))
     {

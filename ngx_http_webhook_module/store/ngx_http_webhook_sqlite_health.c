@@ -47,7 +47,7 @@ ngx_int_t
 ngx_http_webhook_sqlite_health(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_result_op_t *result, ngx_http_webhook_target_t *target)
 {
-    if (result->reserved || result->attempt.internal
+    if (result->test || result->attempt.internal
         || target == NULL || target->deleted)
     {
         return NGX_OK;
@@ -69,8 +69,12 @@ ngx_http_webhook_sqlite_open_until(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
-    *until = h.open_until;
+    /* the clock may have been set back */
 
+    *until = ngx_min(h.open_until,
+                     s->now + ngx_max((int64_t) s->conf->wmcf->breaker_max,
+                                      (int64_t) s->conf->wmcf->timeout
+                                      + 1000));
     return NGX_OK;
 }
 
@@ -185,9 +189,10 @@ ngx_http_webhook_sqlite_well(ngx_http_webhook_sqlite_t *s,
     ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
                   "webhook %L has recovered", target->id);
 
-    if (ngx_http_webhook_sqlite_tell(s, result->op.pool, target,
-                                     "system.webhook.recovered", 0, NULL)
-        != NGX_OK)
+    if (!result->reserved
+        && ngx_http_webhook_sqlite_tell(s, result->op.pool, target,
+                                        "system.webhook.recovered", 0, NULL)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -265,7 +270,10 @@ ngx_http_webhook_sqlite_unwell(ngx_http_webhook_sqlite_t *s,
                   "webhook %L is paused: %ui attempts of %ui events have "
                   "failed", target->id, h.failures, h.events);
 
-    return ngx_http_webhook_sqlite_tell(s, result->op.pool, target,
-                                        "system.webhook.failing", 0,
-                                        &result->attempt.error);
+    /* operational events cause no further ones */
+
+    return result->reserved ? NGX_OK
+           : ngx_http_webhook_sqlite_tell(s, result->op.pool, target,
+                                          "system.webhook.failing", 0,
+                                          &result->attempt.error);
 }

@@ -501,8 +501,14 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
 
     *webhook = row;
 
-    return (enabled || wop->set_url)
-           ? ngx_http_webhook_sqlite_wake(s, row.id) : NGX_OK;
+    if (enabled || wop->set_url) {
+        return ngx_http_webhook_sqlite_wake(s, row.id);
+    }
+
+    /* what waited for its turn, or its rate, may not have to any more */
+
+    return (wop->set_ordered || wop->set_rate)
+           ? ngx_http_webhook_sqlite_queue_add(s, row.id, s->now) : NGX_OK;
 }
 
 
@@ -522,6 +528,7 @@ ngx_http_webhook_sqlite_webhook_disable(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_text(stmt, 2, &wop->webhook.disabled_reason);
     ngx_http_webhook_sqlite_int(stmt, 3, s->now);
     ngx_http_webhook_sqlite_int(stmt, 4, s->generation + 1);
+    ngx_http_webhook_sqlite_text(stmt, 5, &wop->webhook.url);
 
     if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
         return NGX_ERROR;

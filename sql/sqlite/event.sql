@@ -72,6 +72,14 @@ FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
 ORDER BY e.due_at, e.id LIMIT ?3;
 
+-- name: claim_first
+-- The first of an ordered or a paused webhook; tests know neither.
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
+    AND e.test = 0
+ORDER BY e.due_at, e.id LIMIT ?3;
+
 -- name: claim_head
 -- The event of an ordered webhook that the others wait for, where it is due.
 SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload

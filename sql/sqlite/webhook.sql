@@ -37,10 +37,10 @@ SET url = ?2, description = ?3, enabled = ?4, updated_at = ?5, generation = ?6,
 WHERE id = ?1;
 
 -- name: webhook_disable
--- Disables a webhook that is not, and says why.
+-- Disables a webhook that still has a URL and is enabled, and says why.
 UPDATE webhook
 SET enabled = 0, disabled_reason = ?2, updated_at = ?3, generation = ?4
-WHERE id = ?1 AND enabled = 1 AND deleted_at = 0;
+WHERE id = ?1 AND url = ?5 AND enabled = 1 AND deleted_at = 0;
 
 -- name: webhook_secret
 -- Gives a webhook a new secret, and the old one its last hour.

@@ -516,6 +516,12 @@ sub _answer {
         return 0;
     }
 
+    if ($uri =~ m{^/banner}) {
+        print $c "SSH-2.0-OpenSSH_9.2p1\r\n";
+        $c->flush;
+        return 0;
+    }
+
     return 0 if $uri =~ m{^/close};
 
     if ($uri =~ m{^/half}) {
