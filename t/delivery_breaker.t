@@ -91,9 +91,9 @@ is(scalar(grep { $_->{status} eq 'failed' } $t->events('acme', 'event=more&limit
 
 # by a probe: the endpoint fails so often, and then no more
 
-$w = webhook($t->url('/fail/6'), 'mends', retry_delays => [ ('10ms') x 8 ]);
+$w = webhook($t->url('/fail/6'), 'mends', retry_delays => [ ('10ms') x 8 ], concurrency => 1);
 $t->ingest('acme', 'mends', $_) for 1 .. 30;
-$t->wait_for('the breaker to open', sub { health($w)->{breaker} ne 'closed' });
+$t->wait_for('the breaker to open', sub { told('system.webhook.failing', $w) });
 $t->wait_for('all to be delivered', sub {
     $t->events('acme', 'event=mends&status=delivered&limit=100') == 30
 }, 30);
