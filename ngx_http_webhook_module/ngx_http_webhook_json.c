@@ -329,26 +329,6 @@ ngx_http_webhook_json_read(ngx_pool_t *pool, ngx_str_t *source,
 }
 
 
-ngx_http_webhook_json_t *
-ngx_http_webhook_json_member(ngx_http_webhook_json_t *object, const char *name)
-{
-    size_t                    len;
-    ngx_http_webhook_json_t  *json;
-
-    len = ngx_strlen(name);
-
-    for (json = object->first; json; json = json->next) {
-        if (json->key.len == len
-            && ngx_strncmp(json->key.data, name, len) == 0)
-        {
-            return json;
-        }
-    }
-
-    return NULL;
-}
-
-
 /*
  * Returns the length of the UTF-8 sequence at p, or 0 where it is not
  * well-formed: the table of RFC 3629, section 4.

@@ -68,10 +68,6 @@ ngx_http_webhook_json_error_e ngx_http_webhook_json_read(ngx_pool_t *pool,
     ngx_str_t *source, ngx_uint_t tree, ngx_http_webhook_json_t **root,
     size_t *offset);
 
-/* Returns the member of an object, or NULL. */
-ngx_http_webhook_json_t *ngx_http_webhook_json_member(
-    ngx_http_webhook_json_t *object, const char *name);
-
 /* Returns 1 where the bytes are well-formed UTF-8 (RFC 3629). */
 ngx_uint_t ngx_http_webhook_utf8_valid(u_char *p, size_t len);
 

@@ -273,7 +273,7 @@ ngx_http_webhook_record_health(ngx_http_webhook_dispatch_t *dispatch,
 
     lane = ngx_http_webhook_lane_find(dispatch, result->webhook_id);
 
-    if (!result->paused || lane == NULL) {
+    if (!result->paused || lane == NULL || lane->target->deleted) {
         return;
     }
 

@@ -172,6 +172,12 @@ void ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
     const char *what);
 
 
+/* sqlite_migrate.c */
+
+/* Makes a new store, brings an old one up to date, refuses one too new. */
+ngx_int_t ngx_http_webhook_sqlite_migrate(ngx_http_webhook_sqlite_t *s);
+
+
 /* sqlite_lock.c */
 
 ngx_int_t ngx_http_webhook_sqlite_lock_open(

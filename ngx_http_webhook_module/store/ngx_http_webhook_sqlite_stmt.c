@@ -245,7 +245,7 @@ ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s)
     }
 
     if (s->db && !sqlite3_get_autocommit(s->db)) {
-        (void) sqlite3_exec(s->db, "ROLLBACK;", NULL, NULL, NULL);
+        (void) ngx_http_webhook_sqlite_named(s, NGX_HTTP_WEBHOOK_SQL_ROLLBACK);
     }
 }
 
