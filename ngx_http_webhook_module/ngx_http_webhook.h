@@ -7,9 +7,10 @@
 /*
  * What every part of the module shares: identifiers, limits and the
  * configuration.  Includes of other files point to lower ranks only, in this
- * order: webhook.h; json, name, sign, policy, keys; target; store.h, store.c
- * and store/; resolve, delivery.h, curl, transport, via; deliver; outcome, zone,
- * lane, record, dispatch; http, auth, ingest, api; variables, conf; module.
+ * order: webhook.h; json, name, time, sign, policy, keys; target; store.h,
+ * store.c and store/; resolve, delivery.h, curl, transport, via; deliver;
+ * outcome, zone, lane, record, dispatch; known, http, auth, ingest, api, audit;
+ * variables, conf; module.
  */
 
 
@@ -37,6 +38,9 @@
 #define NGX_HTTP_WEBHOOK_MAX_WEBHOOKS     100   /* webhooks a company */
 #define NGX_HTTP_WEBHOOK_MAX_ATTEMPTS     33    /* 32 delays */
 #define NGX_HTTP_WEBHOOK_MAX_KEY          255   /* of idempotency */
+#define NGX_HTTP_WEBHOOK_MAX_KEYS         1000  /* of the API */
+#define NGX_HTTP_WEBHOOK_SESSION          (3600 * 1000)       /* ms */
+#define NGX_HTTP_WEBHOOK_MAX_SESSION      (24 * 3600 * 1000)  /* ms */
 #define NGX_HTTP_WEBHOOK_MAX_LINES        1000  /* of a batch */
 
 #define NGX_HTTP_WEBHOOK_ENVELOPE         4096  /* an ingest body beyond its
@@ -67,6 +71,7 @@ typedef struct ngx_http_webhook_store_s      ngx_http_webhook_store_t;
 typedef struct ngx_http_webhook_dispatch_s   ngx_http_webhook_dispatch_t;
 typedef struct ngx_http_webhook_transport_s  ngx_http_webhook_transport_t;
 typedef struct ngx_http_webhook_keys_s       ngx_http_webhook_keys_t;
+typedef struct ngx_http_webhook_known_s      ngx_http_webhook_known_t;
 
 
 typedef enum {
@@ -128,6 +133,8 @@ typedef struct {
     ngx_array_t                    *allow_addresses;  /* of ngx_cidr_t */
     ngx_array_t                    *deny_addresses;   /* of ngx_cidr_t */
     ngx_array_t                    *resolve;          /* of ..._entry_t */
+    ngx_str_t                       operator;         /* a company's id or
+                                                         uid, or null */
     ngx_str_t                       trusted_certificate;
     void                           *trusted_store;    /* X509_STORE */
 
@@ -145,6 +152,7 @@ typedef struct {
     ngx_http_webhook_store_t       *store;
     ngx_http_webhook_transport_t   *transport;
     ngx_http_webhook_dispatch_t    *dispatch;
+    ngx_http_webhook_known_t       *known;            /* keys */
 } ngx_http_webhook_main_conf_t;
 
 
@@ -152,6 +160,8 @@ typedef struct {
     ngx_flag_t                      auth;
     size_t                          payload_limit;
     size_t                          batch_limit;
+    ngx_str_t                       support_url;
+    ngx_str_t                       portal_url;
     ngx_uint_t                      ingest;           /* the location's job */
     ngx_uint_t                      admin;
 } ngx_http_webhook_loc_conf_t;

@@ -7,7 +7,7 @@
 /*
  * The admin API's router, and what its handlers share.  On the event loop.
  *
- *     request -> auth -> body -> route -> handler -> store -> render
+ *     request -> auth -> route -> role -> body -> handler -> store -> render
  */
 
 
@@ -15,74 +15,13 @@
 #include "ngx_http_webhook_name.h"
 
 
-typedef struct {
-    ngx_uint_t                method;
-    const char               *path;      /* "*" stands for an identifier */
-    ngx_http_webhook_api_pt   handler;
-    ngx_uint_t                body;      /* it takes one */
-} ngx_http_webhook_route_t;
-
-
-static ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
-
-    { NGX_HTTP_POST, "companies",
-      ngx_http_webhook_api_company_create, 1 },
-
-    { NGX_HTTP_GET, "companies",
-      ngx_http_webhook_api_company_list, 0 },
-
-    { NGX_HTTP_GET, "companies/*",
-      ngx_http_webhook_api_company_get, 0 },
-
-    { NGX_HTTP_PATCH, "companies/*",
-      ngx_http_webhook_api_company_update, 1 },
-
-    { NGX_HTTP_DELETE, "companies/*",
-      ngx_http_webhook_api_company_delete, 0 },
-
-    { NGX_HTTP_POST, "companies/*/webhooks",
-      ngx_http_webhook_api_webhook_create, 1 },
-
-    { NGX_HTTP_GET, "companies/*/webhooks",
-      ngx_http_webhook_api_webhook_list, 0 },
-
-    { NGX_HTTP_GET, "companies/*/webhooks/*",
-      ngx_http_webhook_api_webhook_get, 0 },
-
-    { NGX_HTTP_PATCH, "companies/*/webhooks/*",
-      ngx_http_webhook_api_webhook_update, 1 },
-
-    { NGX_HTTP_DELETE, "companies/*/webhooks/*",
-      ngx_http_webhook_api_webhook_delete, 0 },
-
-    { NGX_HTTP_GET, "companies/*/webhooks/*/secret",
-      ngx_http_webhook_api_secret_get, 0 },
-
-    { NGX_HTTP_POST, "companies/*/webhooks/*/secret/rotate",
-      ngx_http_webhook_api_secret_rotate, 1 },
-
-    { NGX_HTTP_POST, "companies/*/webhooks/*/test",
-      ngx_http_webhook_api_webhook_test, 0 },
-
-    { NGX_HTTP_DELETE, "companies/*/messages/*",
-      ngx_http_webhook_api_message_delete, 0 },
-
-    { NGX_HTTP_GET, "companies/*/webhook-events",
-      ngx_http_webhook_api_event_list, 0 },
-
-    { NGX_HTTP_GET, "companies/*/webhook-events/*",
-      ngx_http_webhook_api_event_get, 0 },
-
-    { 0, NULL, NULL, 0 }
-};
-
-
-static ngx_int_t ngx_http_webhook_api_route(ngx_http_request_t *r,
-    ngx_str_t *body);
+static ngx_int_t ngx_http_webhook_api_route(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_webhook_api_find(ngx_http_webhook_api_t *api);
 static ngx_uint_t ngx_http_webhook_api_match(const char *path,
     ngx_str_t *rest, ngx_str_t *args);
-static ngx_int_t ngx_http_webhook_api_call(ngx_http_webhook_api_t *api,
-    ngx_http_webhook_route_t *route, ngx_str_t *body);
+static ngx_int_t ngx_http_webhook_api_role(ngx_http_webhook_api_t *api);
+static ngx_int_t ngx_http_webhook_api_call(ngx_http_request_t *r,
+    ngx_str_t *body);
 static ngx_int_t ngx_http_webhook_api_allow(ngx_http_request_t *r,
     ngx_uint_t methods);
 
@@ -90,27 +29,17 @@ static ngx_int_t ngx_http_webhook_api_allow(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_webhook_api_handler(ngx_http_request_t *r)
 {
-    ngx_int_t  rc;
-
-    rc = ngx_http_webhook_auth(r);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    return ngx_http_webhook_body_read(r, NGX_HTTP_WEBHOOK_API_BODY,
-                                      ngx_http_webhook_api_route);
+    return ngx_http_webhook_auth(r, ngx_http_webhook_api_route);
 }
 
 
 static ngx_int_t
-ngx_http_webhook_api_route(ngx_http_request_t *r, ngx_str_t *body)
+ngx_http_webhook_api_route(ngx_http_request_t *r)
 {
-    ngx_str_t                  rest;
-    ngx_uint_t                 methods;
-    ngx_http_webhook_api_t    *api;
-    ngx_http_webhook_route_t  *route;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_int_t                rc;
+    ngx_uint_t               methods;
+    ngx_http_webhook_api_t  *api;
+    ngx_http_webhook_ctx_t  *ctx;
 
     api = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_api_t));
 
@@ -122,8 +51,51 @@ ngx_http_webhook_api_route(ngx_http_request_t *r, ngx_str_t *body)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    api->request = r;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
 
+    ctx->api = api;
+    api->request = r;
+    api->principal = &ctx->principal;
+
+    methods = ngx_http_webhook_api_find(api);
+
+    if (methods == 0) {
+        return ngx_http_webhook_refuse(r, NGX_HTTP_WEBHOOK_NOT_FOUND, NULL);
+    }
+
+    if (api->route == NULL) {
+        return ngx_http_webhook_api_allow(r, methods);
+    }
+
+    if (api->route->method != NGX_HTTP_GET
+        && ngx_http_webhook_audit(api) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_http_webhook_api_role(api);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    return ngx_http_webhook_body_read(r, NGX_HTTP_WEBHOOK_API_BODY,
+                                      ngx_http_webhook_api_call);
+}
+
+
+/* Finds the route, and the methods that the path has. */
+
+static ngx_uint_t
+ngx_http_webhook_api_find(ngx_http_webhook_api_t *api)
+{
+    ngx_str_t                  rest;
+    ngx_uint_t                 methods;
+    ngx_http_request_t        *r;
+    ngx_http_webhook_route_t  *route;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    r = api->request;
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     rest.data = r->uri.data + clcf->name.len;
@@ -142,26 +114,24 @@ ngx_http_webhook_api_route(ngx_http_request_t *r, ngx_str_t *body)
             continue;
         }
 
+        methods |= route->method;
+
         if (r->method == route->method
             || (r->method == NGX_HTTP_HEAD && route->method == NGX_HTTP_GET))
         {
-            return ngx_http_webhook_api_call(api, route, body);
+            api->route = route;
+            break;
         }
-
-        methods |= route->method;
     }
 
-    if (methods) {
-        return ngx_http_webhook_api_allow(r, methods);
-    }
-
-    return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_NOT_FOUND, NULL);
+    return methods;
 }
 
 
 static ngx_uint_t
 ngx_http_webhook_api_match(const char *path, ngx_str_t *rest, ngx_str_t *args)
 {
+
     u_char      *p, *last;
     ngx_uint_t   n;
 
@@ -198,18 +168,82 @@ ngx_http_webhook_api_match(const char *path, ngx_str_t *rest, ngx_str_t *args)
 }
 
 
+/*
+ * Whether the key may use the route: NGX_DECLINED, or a problem was sent and
+ * this is to be returned.  A foreign company is one that is not there.
+ */
+
 static ngx_int_t
-ngx_http_webhook_api_call(ngx_http_webhook_api_t *api,
-    ngx_http_webhook_route_t *route, ngx_str_t *body)
+ngx_http_webhook_api_role(ngx_http_webhook_api_t *api)
+{
+    u_char                        *p;
+    ngx_http_request_t            *r;
+    ngx_http_webhook_route_t      *route;
+    ngx_http_webhook_principal_t  *principal;
+
+    r = api->request;
+    route = api->route;
+    principal = api->principal;
+
+    if (principal->role == NGX_HTTP_WEBHOOK_ADMIN) {
+        return NGX_DECLINED;
+    }
+
+    if (principal->role != NGX_HTTP_WEBHOOK_COMPANY
+        || route->roles == NGX_HTTP_WEBHOOK_FOR_ADMIN)
+    {
+        return ngx_http_webhook_refuse(r, NGX_HTTP_WEBHOOK_ROLE_FORBIDDEN,
+                                       NULL);
+    }
+
+    if (ngx_http_webhook_api_of_company(route)) {
+
+        if (!ngx_http_webhook_auth_own(principal, &api->args[0])) {
+            return ngx_http_webhook_refuse(r,
+                                           NGX_HTTP_WEBHOOK_COMPANY_NOT_FOUND,
+                                           NULL);
+        }
+
+        /* a uid may be another company's when the store looks for it */
+
+        p = ngx_pnalloc(r->pool, NGX_HTTP_WEBHOOK_ID_LEN);
+        if (p == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        api->args[0].data = p;
+        api->args[0].len = ngx_http_webhook_id_write(p, "co_",
+                                                     principal->company_id)
+                           - p;
+    }
+
+    if (route->roles == NGX_HTTP_WEBHOOK_FOR_COMPANY && !principal->enabled) {
+        return ngx_http_webhook_refuse(r, NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED,
+                                       NGX_HTTP_WEBHOOK_NO_ACCESS);
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* The body is there. */
+
+static ngx_int_t
+ngx_http_webhook_api_call(ngx_http_request_t *r, ngx_str_t *body)
 {
     size_t                          offset;
     ngx_str_t                       none;
     const char                     *detail;
-    ngx_http_request_t             *r;
+    ngx_http_webhook_api_t         *api;
+    ngx_http_webhook_ctx_t         *ctx;
+    ngx_http_webhook_route_t       *route;
     ngx_http_webhook_problem_e      problem;
     ngx_http_webhook_json_error_e   error;
 
-    r = api->request;
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
+
+    api = ctx->api;
+    route = api->route;
 
     if (body->len && route->body) {
 
@@ -278,8 +312,8 @@ ngx_http_webhook_api_allow(ngx_http_request_t *r, ngx_uint_t methods)
 
     h->value.len = p - h->value.data - 2;
 
-    return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_METHOD_NOT_ALLOWED,
-                                    NULL);
+    return ngx_http_webhook_refuse(r, NGX_HTTP_WEBHOOK_METHOD_NOT_ALLOWED,
+                                   NULL);
 }
 
 

@@ -21,21 +21,62 @@
 #define NGX_HTTP_WEBHOOK_API_MOST   250
 
 
-/* A request to the API, in the request's pool. */
-
-typedef struct {
-    ngx_http_request_t         *request;
-    ngx_str_t                   args[NGX_HTTP_WEBHOOK_API_ARGS];
-    ngx_http_webhook_json_t    *body;        /* an object, or NULL */
-    ngx_array_t                 errors;      /* of ..._error_t */
-} ngx_http_webhook_api_t;
-
+typedef struct ngx_http_webhook_api_s  ngx_http_webhook_api_t;
 
 /*
  * The handler of a route.  Returns NGX_AGAIN where it waits for the store,
  * else what the request is to be finalized with.
  */
 typedef ngx_int_t (*ngx_http_webhook_api_pt)(ngx_http_webhook_api_t *api);
+
+
+/*
+ * The routes, which end with one without a path.  Beside an admin, for whom
+ * all are, a route may be for the company that its path names, where it has
+ * access, or whether it has access or not.
+ */
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_FOR_ADMIN = 0,
+    NGX_HTTP_WEBHOOK_FOR_COMPANY,
+    NGX_HTTP_WEBHOOK_FOR_ANY_COMPANY
+} ngx_http_webhook_roles_e;
+
+typedef struct {
+    ngx_uint_t                  method;
+    const char                 *path;        /* "*" stands for an identifier */
+    ngx_uint_t                  body;        /* it takes one */
+    ngx_http_webhook_roles_e    roles;
+    ngx_http_webhook_api_pt     handler;
+} ngx_http_webhook_route_t;
+
+extern ngx_http_webhook_route_t  ngx_http_webhook_routes[];
+
+#define ngx_http_webhook_api_of_company(route)                                \
+    (ngx_strncmp((route)->path, "companies/", sizeof("companies/") - 1) == 0)
+
+
+/* A request to the API, in the request's pool. */
+
+struct ngx_http_webhook_api_s {
+    ngx_http_request_t             *request;
+    ngx_http_webhook_route_t       *route;
+    ngx_http_webhook_principal_t   *principal;
+    ngx_str_t                       args[NGX_HTTP_WEBHOOK_API_ARGS];
+    ngx_http_webhook_json_t        *body;        /* an object, or NULL */
+    ngx_array_t                     errors;      /* of ..._error_t */
+    ngx_str_t                       made;        /* what it has made: an id */
+};
+
+/*
+ * Writes a line to the log when the request ends: who has asked for what, and
+ * what the answer was.  NGX_ERROR without memory.
+ */
+ngx_int_t ngx_http_webhook_audit(ngx_http_webhook_api_t *api);
+
+/* Says what a request has made, for that line. */
+void ngx_http_webhook_audit_made(ngx_http_request_t *r, const char *prefix,
+    ngx_http_webhook_id_t id);
 
 
 /* Reads the members of a body: each takes what its type allows. */
@@ -142,6 +183,16 @@ ngx_int_t ngx_http_webhook_api_webhook_test(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_message_delete(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_event_list(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_event_get(ngx_http_webhook_api_t *api);
+
+ngx_int_t ngx_http_webhook_api_key_create(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_key_list(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_key_get(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_key_delete(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_session_create(ngx_http_webhook_api_t *api);
+
+ngx_int_t ngx_http_webhook_api_request_create(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_request_list(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_request_list_all(ngx_http_webhook_api_t *api);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_API_H_INCLUDED_ */

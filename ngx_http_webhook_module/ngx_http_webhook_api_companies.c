@@ -97,11 +97,9 @@ ngx_http_webhook_company_enabled(ngx_http_webhook_api_t *api,
 
 
 static void
-ngx_http_webhook_company_write(ngx_http_webhook_json_writer_t *w, void *row)
+ngx_http_webhook_company_members(ngx_http_webhook_json_writer_t *w,
+    ngx_http_webhook_company_t *company)
 {
-    ngx_http_webhook_company_t *company = row;
-
-    ngx_http_webhook_json_object(w, NULL);
     ngx_http_webhook_json_id(w, "id", "co_", company->id);
 
     if (company->uid.data) {
@@ -116,8 +114,19 @@ ngx_http_webhook_company_write(ngx_http_webhook_json_writer_t *w, void *row)
     ngx_http_webhook_json_time(w, "created_at",
                                ngx_http_webhook_id_msec(company->id));
     ngx_http_webhook_json_time(w, "updated_at", company->updated_at);
+}
+
+
+static void
+ngx_http_webhook_company_write(ngx_http_webhook_json_writer_t *w, void *row)
+{
+    ngx_http_webhook_json_object(w, NULL);
+    ngx_http_webhook_company_members(w, row);
     ngx_http_webhook_json_close_object(w);
 }
+
+
+/* One alone has what its portal wants to know too. */
 
 
 static ngx_int_t
@@ -126,6 +135,8 @@ ngx_http_webhook_company_render(ngx_http_request_t *r,
 {
     ngx_http_webhook_company_op_t *cop = (ngx_http_webhook_company_op_t *) op;
 
+    ngx_uint_t                       created;
+    ngx_http_webhook_loc_conf_t     *wlcf;
     ngx_http_webhook_json_writer_t  *w;
 
     w = ngx_http_webhook_json_begin(r->pool);
@@ -133,11 +144,28 @@ ngx_http_webhook_company_render(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ngx_http_webhook_company_write(w, &cop->company);
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
-    return ngx_http_webhook_send_json(r,
-                              op->type == NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE
-                              ? NGX_HTTP_CREATED : NGX_HTTP_OK, w);
+    ngx_http_webhook_json_object(w, NULL);
+    ngx_http_webhook_company_members(w, &cop->company);
+
+    if (wlcf->support_url.len) {
+        ngx_http_webhook_json_string(w, "support_url", &wlcf->support_url);
+
+    } else {
+        ngx_http_webhook_json_null(w, "support_url");
+    }
+
+    ngx_http_webhook_json_close_object(w);
+
+    created = (op->type == NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE);
+
+    if (created) {
+        ngx_http_webhook_audit_made(r, "co_", cop->company.id);
+    }
+
+    return ngx_http_webhook_send_json(r, created ? NGX_HTTP_CREATED
+                                                 : NGX_HTTP_OK, w);
 }
 
 

@@ -336,6 +336,10 @@ ngx_http_webhook_webhook_render(ngx_http_request_t *r,
 
     ngx_http_webhook_webhook_members(w, &wop->webhook, created);
 
+    if (created) {
+        ngx_http_webhook_audit_made(r, "wh_", wop->webhook.id);
+    }
+
     return ngx_http_webhook_send_json(r, created ? NGX_HTTP_CREATED
                                                  : NGX_HTTP_OK, w);
 }

@@ -101,6 +101,27 @@ ngx_command_t  ngx_http_webhook_commands[] = {
       offsetof(ngx_http_webhook_loc_conf_t, auth),
       NULL },
 
+    { ngx_string("webhook_support_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_webhook_set_url,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_webhook_loc_conf_t, support_url),
+      "mailto:" },
+
+    { ngx_string("webhook_portal_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_webhook_set_url,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_webhook_loc_conf_t, portal_url),
+      NULL },
+
+    { ngx_string("webhook_operator"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_webhook_set_operator,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, operator),
+      NULL },
+
     { ngx_string("webhook_payload_limit"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
@@ -382,6 +403,7 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *     wmcf->allow_addresses = NULL;
      *     wmcf->deny_addresses = NULL;
      *     wmcf->resolve = NULL;
+     *     wmcf->operator = { 0, NULL };
      *     wmcf->trusted_certificate = { 0, NULL };
      */
 
@@ -558,6 +580,8 @@ ngx_http_webhook_create_loc_conf(ngx_conf_t *cf)
     /*
      * set by ngx_pcalloc():
      *
+     *     wlcf->support_url = { 0, NULL };
+     *     wlcf->portal_url = { 0, NULL };
      *     wlcf->ingest = 0;
      *     wlcf->admin = 0;
      */
@@ -584,6 +608,8 @@ ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                               256 * 1024);
     ngx_conf_merge_size_value(wlcf->batch_limit, prev->batch_limit,
                               4 * 1024 * 1024);
+    ngx_conf_merge_str_value(wlcf->support_url, prev->support_url, "");
+    ngx_conf_merge_str_value(wlcf->portal_url, prev->portal_url, "");
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 

@@ -27,7 +27,10 @@ char *ngx_http_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent,
 ngx_int_t ngx_http_webhook_postconfiguration(ngx_conf_t *cf);
 
 
-/* conf_set.c: handlers of directives, for the main configuration */
+/*
+ * conf_set.c: handlers of directives, for the main configuration, but _url,
+ * whose "post" is a scheme that is good too.
+ */
 
 char *ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -46,6 +49,10 @@ char *ngx_http_webhook_set_percent(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_webhook_set_addresses(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_webhook_set_resolve(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_set_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_webhook_set_operator(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
 

@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_deliver.h"
 #include "ngx_http_webhook_zone.h"
 #include "ngx_http_webhook_keys.h"
+#include "ngx_http_webhook_name.h"
 
 
 static char *ngx_http_webhook_store_path(ngx_conf_t *cf,
@@ -680,4 +681,86 @@ invalid:
                        "\"name:port:address\"", &value[i]);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* A URL of http or https, or of the scheme that the directive names. */
+
+char *
+ngx_http_webhook_set_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char  *p = conf;
+
+    char       *other;
+    u_char     *c;
+    ngx_str_t  *value, *url;
+
+    url = (ngx_str_t *) (p + cmd->offset);
+    other = cmd->post;
+
+    if (url->data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (!(ngx_strncasecmp(value[1].data, (u_char *) "https://", 8) == 0
+          && value[1].len > 8)
+        && !(ngx_strncasecmp(value[1].data, (u_char *) "http://", 7) == 0
+             && value[1].len > 7)
+        && !(other
+             && ngx_strncasecmp(value[1].data, (u_char *) other,
+                                ngx_strlen(other))
+                == 0
+             && value[1].len > ngx_strlen(other)))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": it must be a URL",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    for (c = value[1].data; *c; c++) {
+        if (*c <= ' ' || *c > '~' || *c == '#' || *c == '"') {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\": a URL without "
+                               "blanks and without a \"#\" is needed",
+                               &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    *url = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+/* A company's id or uid. */
+
+char *
+ngx_http_webhook_set_operator(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_webhook_main_conf_t *wmcf = conf;
+
+    ngx_str_t  *value;
+
+    if (wmcf->operator.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_http_webhook_id_read(&value[1], "co_") == 0
+        && !ngx_http_webhook_uid_valid(&value[1]))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": it must be the id or "
+                           "the uid of a company", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    wmcf->operator = value[1];
+
+    return NGX_CONF_OK;
 }

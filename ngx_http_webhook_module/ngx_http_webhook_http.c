@@ -20,17 +20,6 @@
 #define NGX_HTTP_WEBHOOK_MAX_ERRORS  32
 
 
-/* A request to the module, in the request's pool. */
-
-typedef struct {
-    size_t                     limit;      /* of the body */
-    size_t                     size;       /* allocated for it */
-    ngx_str_t                  body;
-    ngx_http_webhook_body_pt   handler;
-    ngx_http_cleanup_t        *waits;      /* for an operation */
-} ngx_http_webhook_ctx_t;
-
-
 typedef struct {
     const char  *code;
     ngx_uint_t   status;
@@ -47,18 +36,22 @@ static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
     { "invalid_parameter", 400, "A parameter of the query is invalid" },
     { "unauthorized", 401, "A valid key is needed" },
     { "access_not_enabled", 403, "The company has no access to webhooks" },
+    { "role_forbidden", 403, "The key's role does not allow this" },
     { "not_found", 404, "There is no such resource" },
     { "company_not_found", 404, "There is no such company" },
     { "webhook_not_found", 404, "There is no such webhook" },
     { "webhook_event_not_found", 404, "There is no such webhook event" },
     { "message_not_found", 404, "There is no such message" },
+    { "key_not_found", 404, "There is no such key" },
     { "method_not_allowed", 405, "The resource has no such method" },
     { "uid_taken", 409, "Another company has this uid" },
+    { "access_enabled", 409, "The company has access to webhooks" },
     { "body_too_large", 413, "The body is too large" },
     { "payload_too_large", 413, "The payload is too large" },
     { "unsupported_media_type", 415, "The body must be application/json" },
     { "invalid", 422, "The body has invalid members" },
     { "webhook_limit", 422, "The company has too many webhooks" },
+    { "key_limit", 422, "There are too many keys" },
     { "idempotency_key_reused", 422, "The key came with another event" },
     { "store_unavailable", 503, "The store is unavailable, nothing was kept" },
     { "store_busy", 503, "Too many events wait for the store" },
@@ -372,8 +365,7 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
         return NGX_HTTP_WEBHOOK_COMPANY_NOT_FOUND;
 
     case NGX_HTTP_WEBHOOK_STORE_NO_ACCESS:
-        *detail = "Webhooks are off for this company until an operator "
-                  "enables them";
+        *detail = NGX_HTTP_WEBHOOK_NO_ACCESS;
         return NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED;
 
     case NGX_HTTP_WEBHOOK_STORE_NOT_FOUND:
@@ -385,6 +377,10 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
         case NGX_HTTP_WEBHOOK_OP_MESSAGE_DELETE:
             return NGX_HTTP_WEBHOOK_MESSAGE_NOT_FOUND;
 
+        case NGX_HTTP_WEBHOOK_OP_KEY_GET:
+        case NGX_HTTP_WEBHOOK_OP_KEY_DELETE:
+            return NGX_HTTP_WEBHOOK_KEY_NOT_FOUND;
+
         default:
             return NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND;
         }
@@ -392,7 +388,15 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
     case NGX_HTTP_WEBHOOK_STORE_UID_TAKEN:
         return NGX_HTTP_WEBHOOK_UID_TAKEN;
 
+    case NGX_HTTP_WEBHOOK_STORE_HAS_ACCESS:
+        return NGX_HTTP_WEBHOOK_ACCESS_ENABLED;
+
     case NGX_HTTP_WEBHOOK_STORE_LIMIT:
+        if (op->type == NGX_HTTP_WEBHOOK_OP_KEY_CREATE) {
+            *detail = "There may be 1000 keys";
+            return NGX_HTTP_WEBHOOK_KEY_LIMIT;
+        }
+
         *detail = "A company may have 100 webhooks";
         return NGX_HTTP_WEBHOOK_WEBHOOK_LIMIT;
 
@@ -436,10 +440,7 @@ ngx_http_webhook_body_read(ngx_http_request_t *r, size_t limit,
            ? (size_t) r->headers_in.content_length_n
            : ngx_min(limit, 4096);
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_ctx_t));
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
 
     ctx->limit = limit;
     ctx->size = size;
@@ -448,8 +449,6 @@ ngx_http_webhook_body_read(ngx_http_request_t *r, size_t limit,
     if (ctx->body.data == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_http_set_ctx(r, ctx, ngx_http_webhook_module);
 
     r->request_body_no_buffering = 1;
 

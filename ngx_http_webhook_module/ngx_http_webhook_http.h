@@ -5,8 +5,8 @@
 
 
 /*
- * What the module's HTTP interfaces have in common: bodies, answers,
- * problem documents (RFC 9457), waiting for the store, and who may ask.
+ * What the module's HTTP interfaces have in common: who asks, bodies, answers,
+ * problem documents (RFC 9457), and waiting for the store.
  */
 
 
@@ -16,6 +16,7 @@
 
 #include "ngx_http_webhook.h"
 #include "ngx_http_webhook_json.h"
+#include "ngx_http_webhook_known.h"
 #include "ngx_http_webhook_store.h"
 
 
@@ -26,23 +27,33 @@ typedef enum {
     NGX_HTTP_WEBHOOK_INVALID_PARAMETER,
     NGX_HTTP_WEBHOOK_UNAUTHORIZED,
     NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED,
+    NGX_HTTP_WEBHOOK_ROLE_FORBIDDEN,
     NGX_HTTP_WEBHOOK_NOT_FOUND,
     NGX_HTTP_WEBHOOK_COMPANY_NOT_FOUND,
     NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND,
     NGX_HTTP_WEBHOOK_EVENT_NOT_FOUND,
     NGX_HTTP_WEBHOOK_MESSAGE_NOT_FOUND,
+    NGX_HTTP_WEBHOOK_KEY_NOT_FOUND,
     NGX_HTTP_WEBHOOK_METHOD_NOT_ALLOWED,
     NGX_HTTP_WEBHOOK_UID_TAKEN,
+    NGX_HTTP_WEBHOOK_ACCESS_ENABLED,
     NGX_HTTP_WEBHOOK_BODY_TOO_LARGE,
     NGX_HTTP_WEBHOOK_PAYLOAD_TOO_LARGE,
     NGX_HTTP_WEBHOOK_UNSUPPORTED_MEDIA_TYPE,
     NGX_HTTP_WEBHOOK_INVALID,
     NGX_HTTP_WEBHOOK_WEBHOOK_LIMIT,
+    NGX_HTTP_WEBHOOK_KEY_LIMIT,
     NGX_HTTP_WEBHOOK_KEY_REUSED,
     NGX_HTTP_WEBHOOK_STORE_DOWN,
     NGX_HTTP_WEBHOOK_STORE_BUSY,
     NGX_HTTP_WEBHOOK_INTERNAL
 } ngx_http_webhook_problem_e;
+
+
+/* What ACCESS_NOT_ENABLED says. */
+
+#define NGX_HTTP_WEBHOOK_NO_ACCESS                                            \
+    "Webhooks are off for this company until an operator enables them"
 
 
 /* What is wrong with a member, for the list of a 422. */
@@ -92,15 +103,36 @@ ngx_http_webhook_problem_e ngx_http_webhook_store_problem(
 ngx_int_t ngx_http_webhook_store_failed(ngx_http_request_t *r,
     ngx_http_webhook_op_t *op);
 
+typedef ngx_int_t (*ngx_http_webhook_body_pt)(ngx_http_request_t *r,
+    ngx_str_t *body);
+
+
+/*
+ * A request to the module, in the request's pool; made when it is asked who
+ * it comes from.
+ */
+
+typedef struct {
+    ngx_http_webhook_principal_t     principal;
+    ngx_http_webhook_known_wait_t    wait;       /* for its key */
+    ngx_http_cleanup_t              *asks;
+    ngx_http_handler_pt              allowed;
+    void                            *api;        /* the admin API's */
+
+    size_t                           limit;      /* of the body */
+    size_t                           size;       /* allocated for it */
+    ngx_str_t                        body;
+    ngx_http_webhook_body_pt         handler;
+    ngx_http_cleanup_t              *waits;      /* for an operation */
+} ngx_http_webhook_ctx_t;
+
+
 /*
  * Reads the body, of at most "limit" bytes, and calls the handler with it in
  * one piece.  The handler returns NGX_AGAIN where the request waits for the
  * store, else what it is to be finalized with.  Returns what the content
  * handler is to return.
  */
-typedef ngx_int_t (*ngx_http_webhook_body_pt)(ngx_http_request_t *r,
-    ngx_str_t *body);
-
 ngx_int_t ngx_http_webhook_body_read(ngx_http_request_t *r, size_t limit,
     ngx_http_webhook_body_pt handler);
 
@@ -127,10 +159,24 @@ ngx_http_request_t *ngx_http_webhook_waited(ngx_http_webhook_op_t *op);
 void ngx_http_webhook_finalize(ngx_http_request_t *r, ngx_int_t rc);
 
 /*
- * Checks the request's key: NGX_DECLINED where it may go on, else a problem
- * was sent and this is to be returned.
+ * Finds who asks, the context's principal, and goes on with the handler, at
+ * once or when the store has told; a problem where nobody may be meant.  Both
+ * return what a content handler returns.
  */
-ngx_int_t ngx_http_webhook_auth(ngx_http_request_t *r);
+ngx_int_t ngx_http_webhook_auth(ngx_http_request_t *r,
+    ngx_http_handler_pt handler);
+
+/* Returns 1 where the id or uid is that of the company who asks. */
+ngx_uint_t ngx_http_webhook_auth_own(ngx_http_webhook_principal_t *principal,
+    ngx_str_t *ref);
+
+/*
+ * Writes what the log calls who asks: the key's id, "root", or "off" where no
+ * key was asked for.  Returns the end, NGX_HTTP_WEBHOOK_ID_LEN bytes away at
+ * most.
+ */
+u_char *ngx_http_webhook_auth_name(u_char *p,
+    ngx_http_webhook_principal_t *principal);
 
 /*
  * Prepares a location whose handler reads its body itself.  Configuration

@@ -7,7 +7,7 @@
 /*
  * The ingest location, on the event loop.
  *
- *     POST -> body -> checked -> store (commit) -> 202 -> dispatcher
+ *     POST -> key -> body -> checked -> store (commit) -> 202 -> dispatcher
  */
 
 
@@ -15,6 +15,7 @@
 #include "ngx_http_webhook_name.h"
 
 
+static ngx_int_t ngx_http_webhook_ingest_allowed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_ingest_body(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_int_t ngx_http_webhook_ingest_one(ngx_http_request_t *r,
@@ -27,18 +28,26 @@ static ngx_int_t ngx_http_webhook_ingest_accepted(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_webhook_ingest_handler(ngx_http_request_t *r)
 {
+    return ngx_http_webhook_auth(r, ngx_http_webhook_ingest_allowed);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_ingest_allowed(ngx_http_request_t *r)
+{
     size_t                         limit;
-    ngx_int_t                      rc;
+    ngx_http_webhook_ctx_t        *ctx;
     ngx_http_webhook_loc_conf_t   *wlcf;
     ngx_http_webhook_main_conf_t  *wmcf;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
     wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
 
-    rc = ngx_http_webhook_auth(r);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
+    if (ctx->principal.role == NGX_HTTP_WEBHOOK_COMPANY) {
+        return ngx_http_webhook_refuse(r, NGX_HTTP_WEBHOOK_ROLE_FORBIDDEN,
+                                       "A company's key does not ingest "
+                                       "events");
     }
 
     if (r->method != NGX_HTTP_POST) {

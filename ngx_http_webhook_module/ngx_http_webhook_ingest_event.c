@@ -42,6 +42,9 @@ static ngx_int_t ngx_http_webhook_ingest_members(ngx_http_webhook_json_t *root,
     ngx_http_webhook_members_t *members, ngx_array_t *errors);
 static ngx_int_t ngx_http_webhook_ingest_check(
     ngx_http_webhook_members_t *members, ngx_str_t *key, ngx_array_t *errors);
+static ngx_int_t ngx_http_webhook_ingest_bound(
+    ngx_http_webhook_principal_t *principal, ngx_http_webhook_json_t *company,
+    ngx_pool_t *pool);
 static ngx_http_webhook_ingest_op_t *ngx_http_webhook_ingest_op(
     ngx_http_webhook_members_t *members, ngx_str_t *key);
 
@@ -63,10 +66,11 @@ ngx_http_webhook_ingest_read(ngx_http_request_t *r, ngx_str_t *text,
     ngx_str_t *key, ngx_http_webhook_refusal_t *refusal)
 {
     size_t                          offset;
+    ngx_int_t                       rc;
+    ngx_http_webhook_ctx_t         *ctx;
     ngx_http_webhook_json_t        *root;
     ngx_http_webhook_members_t      members;
     ngx_http_webhook_loc_conf_t    *wlcf;
-    ngx_http_webhook_ingest_op_t   *in;
     ngx_http_webhook_json_error_e   error;
 
     refusal->problem = NGX_HTTP_WEBHOOK_INTERNAL;
@@ -111,9 +115,48 @@ ngx_http_webhook_ingest_read(ngx_http_request_t *r, ngx_str_t *text,
         return NULL;
     }
 
-    in = ngx_http_webhook_ingest_op(&members, key);
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
 
-    return in;
+    rc = ngx_http_webhook_ingest_bound(&ctx->principal, members.company,
+                                       r->pool);
+
+    if (rc == NGX_DECLINED) {
+        refusal->problem = NGX_HTTP_WEBHOOK_COMPANY_NOT_FOUND;
+    }
+
+    return (rc == NGX_OK) ? ngx_http_webhook_ingest_op(&members, key) : NULL;
+}
+
+
+/*
+ * A key that is bound to a company is for events of that one, whose id takes
+ * the place of a uid: that may be another company's when the event is stored.
+ */
+
+static ngx_int_t
+ngx_http_webhook_ingest_bound(ngx_http_webhook_principal_t *principal,
+    ngx_http_webhook_json_t *company, ngx_pool_t *pool)
+{
+    u_char  *p;
+
+    if (principal->company_id == 0) {
+        return NGX_OK;
+    }
+
+    if (!ngx_http_webhook_auth_own(principal, &company->text)) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(pool, NGX_HTTP_WEBHOOK_ID_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    company->text.data = p;
+    company->text.len = ngx_http_webhook_id_write(p, "co_",
+                                                  principal->company_id)
+                        - p;
+    return NGX_OK;
 }
 
 

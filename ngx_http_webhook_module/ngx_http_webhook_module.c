@@ -16,6 +16,7 @@
 #include "ngx_http_webhook_conf.h"
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_keys.h"
+#include "ngx_http_webhook_known.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_transport.h"
 #include "ngx_http_webhook_variables.h"
@@ -131,6 +132,11 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
     wmcf->store = ngx_http_webhook_store_create(wmcf, &ngx_http_webhook_sqlite,
                                                 cycle);
     if (wmcf->store == NULL) {
+        return NGX_ERROR;
+    }
+
+    wmcf->known = ngx_http_webhook_known_create(wmcf->store, cycle);
+    if (wmcf->known == NULL) {
         return NGX_ERROR;
     }
 

@@ -123,6 +123,7 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->conf.window = wmcf->idempotency_window;
     store->conf.keep_payloads = wmcf->keep_payloads;
     store->conf.keep_logs = wmcf->keep_logs;
+    store->conf.operator = wmcf->operator;
     store->conf.max_held = 4 * wmcf->concurrency;
     store->conf.max_lane = ngx_max(wmcf->concurrency / 2, 1);
     store->conf.max_bytes = NGX_HTTP_WEBHOOK_STORE_BYTES;
@@ -507,6 +508,13 @@ ngx_http_webhook_store_stale(ngx_http_webhook_store_t *store)
 {
     return store->shared == NULL
            || (int64_t) *store->shared != store->generation;
+}
+
+
+int64_t
+ngx_http_webhook_store_generation(ngx_http_webhook_store_t *store)
+{
+    return store->shared ? (int64_t) *store->shared : 0;
 }
 
 

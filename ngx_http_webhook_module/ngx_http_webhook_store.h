@@ -28,10 +28,13 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_CLAIM,
     NGX_HTTP_WEBHOOK_OP_REFRESH,
     NGX_HTTP_WEBHOOK_OP_MESSAGE_DELETE,
+    NGX_HTTP_WEBHOOK_OP_KEY_CREATE,
+    NGX_HTTP_WEBHOOK_OP_ACCESS_REQUEST,
     /* written, each in a transaction of its own: they change the snapshot */
     NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE,
     NGX_HTTP_WEBHOOK_OP_COMPANY_UPDATE,
     NGX_HTTP_WEBHOOK_OP_COMPANY_DELETE,
+    NGX_HTTP_WEBHOOK_OP_KEY_DELETE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_CREATE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_UPDATE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_DELETE,
@@ -40,6 +43,10 @@ typedef enum {
     /* read, beside the writer */
     NGX_HTTP_WEBHOOK_OP_COMPANY_GET,
     NGX_HTTP_WEBHOOK_OP_COMPANY_LIST,
+    NGX_HTTP_WEBHOOK_OP_KEY_FIND,
+    NGX_HTTP_WEBHOOK_OP_KEY_GET,
+    NGX_HTTP_WEBHOOK_OP_KEY_LIST,
+    NGX_HTTP_WEBHOOK_OP_ACCESS_LIST,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_GET,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_LIST,
     NGX_HTTP_WEBHOOK_OP_EVENT_LIST,
@@ -63,6 +70,7 @@ typedef enum {
     NGX_HTTP_WEBHOOK_STORE_NOT_FOUND,
     NGX_HTTP_WEBHOOK_STORE_UID_TAKEN,
     NGX_HTTP_WEBHOOK_STORE_LIMIT,
+    NGX_HTTP_WEBHOOK_STORE_HAS_ACCESS,         /* already */
     NGX_HTTP_WEBHOOK_STORE_KEY_REUSED          /* for another event */
 } ngx_http_webhook_store_status_e;
 
@@ -232,6 +240,66 @@ typedef struct {
 } ngx_http_webhook_company_op_t;
 
 
+/* Who a key stands for.  The values are the store's. */
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_ADMIN = 1,
+    NGX_HTTP_WEBHOOK_INGEST,
+    NGX_HTTP_WEBHOOK_COMPANY
+} ngx_http_webhook_role_e;
+
+typedef struct {
+    ngx_http_webhook_id_t            id;
+    ngx_http_webhook_role_e          role;
+    ngx_http_webhook_id_t            company_id;  /* 0: bound to none */
+    ngx_str_t                        name;
+    int64_t                          expires_at;  /* ms; 0: never */
+    unsigned                         session:1;   /* of the portal */
+} ngx_http_webhook_key_t;
+
+
+/*
+ * KEY_CREATE: of the company "ref", if there is one, with the digest.
+ * KEY_DELETE (the key is good no longer, and remembered for a while), KEY_GET.
+ * KEY_FIND: by the digest; key.id is 0 where there is none that may be used.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;
+    ngx_http_webhook_key_t           key;
+    u_char                           digest[NGX_HTTP_WEBHOOK_KEY_LEN];
+
+    /* out, of KEY_FIND */
+
+    int64_t                          generation;  /* in which this is true */
+    ngx_str_t                        uid;         /* the company's, or null */
+    unsigned                         enabled:1;   /* the company has access */
+} ngx_http_webhook_key_op_t;
+
+
+typedef struct {
+    ngx_http_webhook_id_t            id;
+    ngx_http_webhook_id_t            company_id;
+    ngx_str_t                        company_name;
+    ngx_str_t                        message;     /* or null */
+    int64_t                          granted_at;  /* ms; 0: it is open */
+} ngx_http_webhook_access_t;
+
+
+/*
+ * ACCESS_REQUEST: the company "ref" asks for access; where it has asked before,
+ * this gives the open request, and "created" is 0.  The operator is told.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;
+    ngx_http_webhook_access_t        access;
+    unsigned                         created:1;   /* out */
+} ngx_http_webhook_access_op_t;
+
+
 typedef struct {
     ngx_http_webhook_id_t            id;
     ngx_http_webhook_id_t            company_id;
@@ -289,9 +357,11 @@ typedef struct {
 
 
 /*
- * COMPANY_LIST, WEBHOOK_LIST, EVENT_LIST: a page of at most "limit" rows with
- * an identifier below "cursor" (0: from the newest on), in "rows", an array
- * of the record's type; "next" is the cursor of the next page, 0 at the end.
+ * COMPANY_LIST, WEBHOOK_LIST, EVENT_LIST, KEY_LIST, ACCESS_LIST (of a company,
+ * or of all where "ref" is null; status 0: open, 1: granted): a page of at
+ * most "limit" rows with an identifier below "cursor" (0: from the newest on),
+ * in "rows", an array of the record's type; "next" is the cursor of the next
+ * page, 0 at the end.
  */
 
 typedef struct {
@@ -356,6 +426,7 @@ typedef struct {
     ngx_msec_t                       window;      /* of idempotency keys */
     ngx_msec_t                       keep_payloads;   /* 0: for ever */
     ngx_msec_t                       keep_logs;
+    ngx_str_t                        operator;    /* its company, or null */
     ngx_uint_t                       max_held;    /* webhook events */
     ngx_uint_t                       max_lane;    /* of one webhook */
     size_t                           max_bytes;   /* of payloads */
@@ -448,6 +519,13 @@ void ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
  * not know it yet.
  */
 ngx_uint_t ngx_http_webhook_store_stale(ngx_http_webhook_store_t *store);
+
+/*
+ * The generation of the configuration that all workers see; 0 while the store
+ * is not open.  What was read in a generation is true as long as this is not
+ * greater.
+ */
+int64_t ngx_http_webhook_store_generation(ngx_http_webhook_store_t *store);
 
 /* How many operations were posted and not answered. */
 ngx_uint_t ngx_http_webhook_store_waiting(ngx_http_webhook_store_t *store);

@@ -284,13 +284,17 @@ ngx_int_t ngx_http_webhook_sqlite_probe(ngx_http_webhook_sqlite_t *s,
 /* sqlite_tell.c */
 
 /*
- * Tells the webhooks of a company that listen for it what happened to one of
- * them, "target", which is not told itself.  An event's id and a reason may be
- * left out.
+ * Tells the webhooks of a company, and of the operator's, that listen for it
+ * what happened to one of them, "target", which is not told itself.  An
+ * event's id and a reason may be left out.
  */
 ngx_int_t ngx_http_webhook_sqlite_tell(ngx_http_webhook_sqlite_t *s,
     ngx_pool_t *pool, ngx_http_webhook_target_t *target, const char *name,
     ngx_http_webhook_id_t event_id, ngx_str_t *reason);
+
+/* Tells that a company asks for access. */
+ngx_int_t ngx_http_webhook_sqlite_tell_access(ngx_http_webhook_sqlite_t *s,
+    ngx_pool_t *pool, ngx_http_webhook_access_t *access);
 
 /* sqlite_company.c */
 
@@ -318,6 +322,26 @@ ngx_int_t ngx_http_webhook_sqlite_find_company(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_company_for(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op, ngx_str_t *ref, ngx_uint_t access,
     ngx_http_webhook_id_t *id);
+
+/* sqlite_access.c */
+
+ngx_int_t ngx_http_webhook_sqlite_api_key_create(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_api_key_delete(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_api_key_find(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_api_key_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_api_key_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_access_request(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_access_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* Forgets sessions that are over, and keys that were revoked long ago. */
+ngx_int_t ngx_http_webhook_sqlite_access_purge(ngx_http_webhook_sqlite_t *s);
 
 /* sqlite_webhook.c */
 

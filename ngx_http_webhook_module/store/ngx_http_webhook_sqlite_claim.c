@@ -80,6 +80,7 @@ ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
     {
         if (ngx_http_webhook_sqlite_look_owners(s) != NGX_OK
             || ngx_http_webhook_sqlite_purge_keys(s) != NGX_OK
+            || ngx_http_webhook_sqlite_access_purge(s) != NGX_OK
             || ngx_http_webhook_sqlite_housekeep(s) != NGX_OK)
         {
             return NGX_ERROR;

@@ -210,6 +210,14 @@ ngx_http_webhook_sqlite_company_update(ngx_http_webhook_sqlite_t *s,
         return NGX_OK;
     }
 
+    if (ngx_http_webhook_sqlite_run(s,
+                                    NGX_HTTP_WEBHOOK_SQL_ACCESS_REQUEST_GRANT,
+                                    2, row.id, s->now, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_COMPANY_QUEUE);
 
     ngx_http_webhook_sqlite_int(stmt, 1, row.id);

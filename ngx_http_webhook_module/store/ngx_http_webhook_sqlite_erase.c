@@ -125,6 +125,13 @@ ngx_http_webhook_sqlite_company_delete(ngx_http_webhook_sqlite_t *s,
         || ngx_http_webhook_sqlite_run(s,
                                   NGX_HTTP_WEBHOOK_SQL_COMPANY_WEBHOOKS_DELETE,
                                   3, id, s->now, s->generation)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_ERASE_API_KEYS,
+                                       1, id, 0, 0)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_run(s,
+                                   NGX_HTTP_WEBHOOK_SQL_ERASE_ACCESS_REQUESTS,
+                                   1, id, 0, 0)
             != NGX_OK)
     {
         return NGX_ERROR;
