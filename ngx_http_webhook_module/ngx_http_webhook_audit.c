@@ -62,12 +62,15 @@ ngx_http_webhook_audit_write(void *data)
 {
     ngx_http_webhook_api_t *api = data;
 
+    char                *action;
     u_char               name[NGX_HTTP_WEBHOOK_ID_LEN + 1];
+    ngx_log_t           *log;
     ngx_str_t           *company, *target, none;
     ngx_uint_t           status;
     ngx_http_request_t  *r;
 
     r = api->request;
+    log = r->connection->log;
 
     ngx_str_null(&none);
 
@@ -90,13 +93,18 @@ ngx_http_webhook_audit_write(void *data)
 
     status = r->err_status ? r->err_status : r->headers_out.status;
 
-    ngx_log_error(NGX_LOG_NOTICE, r->connection->log, 0,
+    action = log->action;
+    log->action = NULL;                      /* "while closing request" */
+
+    ngx_log_error(NGX_LOG_NOTICE, log, 0,
                   "webhook audit: %V /%s %ui, key \"%s\", company \"%V\", "
                   "target \"%V\"",
                   &r->method_name, api->route->path,
                   status ? status : NGX_HTTP_CLIENT_CLOSED_REQUEST, name,
                   ngx_http_webhook_audit_text(company),
                   ngx_http_webhook_audit_text(target));
+
+    log->action = action;
 }
 
 
