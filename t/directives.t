@@ -431,7 +431,79 @@ invalid parameter "0"
 
 
 
-=== TEST 42: everything at once, well
+=== TEST 42: an operator that can be no company
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_operator -ops;
+--- must_die
+--- error_log
+invalid parameter "-ops": it must be the id or the uid of a company
+
+
+
+=== TEST 43: two operators
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_operator ops;
+webhook_operator co_1m86f0fwe0000;
+--- must_die
+--- error_log
+"webhook_operator" directive is duplicate
+
+
+
+=== TEST 44: a support URL that is none
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_support_url javascript:alert(1);
+--- must_die
+--- error_log
+invalid parameter "javascript:alert(1)": it must be a URL
+
+
+
+=== TEST 45: a support URL with a blank
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_support_url "https://example.com/a b";
+--- must_die
+--- error_log
+a URL without blanks and without a "#" is needed
+
+
+
+=== TEST 46: a portal that cannot be opened
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_portal_url mailto:portal@example.com;
+--- must_die
+--- error_log
+invalid parameter "mailto:portal@example.com": it must be a URL
+
+
+
+=== TEST 47: a portal with a fragment
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_portal_url https://example.com/#x;
+--- must_die
+--- error_log
+a URL without blanks and without a "#" is needed
+
+
+
+=== TEST 48: two portals
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_portal_url https://example.com/;
+webhook_portal_url https://example.org/;
+--- must_die
+--- error_log
+"webhook_portal_url" directive is duplicate
+
+
+
+=== TEST 49: everything at once, well
 --- http_config
 webhook_store webhook_temp/store.db sync=normal;
 webhook_retry_delays 50ms 1s 2m 3h;
@@ -455,9 +527,12 @@ webhook_allow_address 127.0.0.0/8 ::1 10.1.2.3;
 webhook_resolve example.com:443:127.0.0.1 example.com:443:[::1];
 webhook_auth off;
 webhook_payload_limit 64k;
+webhook_operator ops;
+webhook_support_url mailto:help@example.com;
+webhook_portal_url https://portal.example.com/hooks;
 --- config
 location = /events { webhook_ingest; webhook_payload_limit 1m; webhook_auth on; }
-location /api/ { webhook_admin; }
+location /api/ { webhook_admin; webhook_support_url https://example.com/help?a=b; }
 location /t { return 204; }
 --- request
 GET /t
