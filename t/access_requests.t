@@ -146,7 +146,8 @@ $t->wait_for('the operator to be told', sub {
     grep { $_->{uri} eq '/ops' && $_->{body} =~ /disabled.*$own->{id}/ } $t->received
 });
 is(scalar(grep { $_->{event} eq 'system.webhook.disabled' } $t->events('ops')), 2, 'once each');
-is(scalar(grep { $_->{uri} =~ m{^/(?:all|other)} && $_->{body} =~ /system/ } $t->received), 0, 'nobody else is told');
+is(scalar(grep { $_->{uri} =~ m{^/(?:all|other)} && $_->{body} =~ /system/ } $t->received), 0,
+   'nobody else is told');
 
 # without such a company
 
