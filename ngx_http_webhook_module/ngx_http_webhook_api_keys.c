@@ -162,9 +162,7 @@ ngx_http_webhook_key_expires(ngx_http_webhook_api_t *api,
                                           "The member must be a string");
     }
 
-    at = ngx_http_webhook_time_read(&json->text);
-
-    if (at == NGX_ERROR) {
+    if (ngx_http_webhook_time_read(&json->text, &at) != NGX_OK) {
         return ngx_http_webhook_api_error(api, json, "invalid_value",
                                           "The member must be a time of RFC "
                                           "3339, such as "

@@ -21,11 +21,11 @@ static ngx_int_t ngx_http_webhook_time_days(ngx_int_t year, ngx_int_t month,
     ngx_int_t day, int64_t *days);
 
 
-int64_t
-ngx_http_webhook_time_read(ngx_str_t *text)
+ngx_int_t
+ngx_http_webhook_time_read(ngx_str_t *text, int64_t *msec)
 {
     u_char     *p, *last;
-    int64_t     days, offset, msec;
+    int64_t     days, offset;
     ngx_int_t   year, month, day, hour, minute, second, fraction;
 
     p = text->data;
@@ -50,10 +50,11 @@ ngx_http_webhook_time_read(ngx_str_t *text)
         return NGX_ERROR;
     }
 
-    msec = ((days * 24 + hour) * 60 + minute - offset) * 60000
-           + second * 1000 + fraction;
+    *msec = ((days * 24 + hour) * 60 + minute - offset) * 60000
+            + second * 1000 + fraction;
 
-    return (msec < 0) ? NGX_ERROR : msec;
+    return (*msec < 0 || *msec > ngx_http_webhook_id_msec(INT64_MAX))
+           ? NGX_ERROR : NGX_OK;
 }
 
 

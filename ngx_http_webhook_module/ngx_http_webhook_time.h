@@ -18,10 +18,10 @@
 
 /*
  * Reads a time of RFC 3339, "2026-01-31T12:00:00.5+01:00", as milliseconds
- * since the epoch; what is finer is cut off.  Returns NGX_ERROR where it is
- * none, or is before the epoch.  Any thread.
+ * since the epoch; what is finer is cut off.  NGX_ERROR where it is none, or
+ * before the epoch, or after what an identifier can hold.  Any thread.
  */
-int64_t ngx_http_webhook_time_read(ngx_str_t *text);
+ngx_int_t ngx_http_webhook_time_read(ngx_str_t *text, int64_t *msec);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_TIME_H_INCLUDED_ */
