@@ -38,6 +38,9 @@ static ngx_uint_t ngx_http_webhook_dispatch_low(
     ngx_http_webhook_dispatch_t *dispatch);
 static void ngx_http_webhook_dispatch_start(
     ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_lane_t *lane);
+static void ngx_http_webhook_dispatch_refuse(
+    ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_lane_t *lane,
+    ngx_http_webhook_held_t *held, const char *reason);
 static void ngx_http_webhook_dispatch_finished(ngx_http_webhook_delivery_t *d);
 static void ngx_http_webhook_dispatch_refresh(
     ngx_http_webhook_dispatch_t *dispatch);
@@ -66,11 +69,14 @@ ngx_http_webhook_dispatch_create(ngx_http_webhook_main_conf_t *wmcf,
     dispatch->conf = ngx_http_webhook_store_conf(wmcf->store);
     dispatch->log = cycle->log;
     dispatch->max_in_flight = wmcf->concurrency;
+    dispatch->max_share = (wmcf->concurrency + 1) / 2;
     dispatch->max_lane = ngx_max(wmcf->concurrency / 4, 1);
+    dispatch->min_lane = ngx_min(dispatch->max_lane, 4);
 
     ngx_rbtree_init(&dispatch->lanes, &dispatch->sentinel,
                     ngx_rbtree_insert_value);
     ngx_queue_init(&dispatch->ready);
+    ngx_queue_init(&dispatch->slow);
     ngx_queue_init(&dispatch->running);
 
     dispatch->dummy.fd = (ngx_socket_t) -1;
@@ -227,8 +233,8 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
     test = ngx_http_webhook_event_test(&held->message->event);
 
     if (lane->target->deleted) {
-        ngx_http_webhook_lane_ready(dispatch, lane);
-        ngx_http_webhook_record_release(dispatch, held, "webhook_deleted");
+        ngx_http_webhook_dispatch_refuse(dispatch, lane, held,
+                                         "webhook_deleted");
         return;
     }
 
@@ -236,14 +242,18 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
 
         /* erased for its age while another worker tried it */
 
-        ngx_http_webhook_lane_ready(dispatch, lane);
-        ngx_http_webhook_record_release(dispatch, held, "payload_expired");
+        ngx_http_webhook_dispatch_refuse(dispatch, lane, held,
+                                         "payload_expired");
         return;
     }
 
     if (ngx_exiting || (!lane->target->enabled && !test)) {
-        ngx_http_webhook_lane_ready(dispatch, lane);
-        ngx_http_webhook_record_release(dispatch, held, NULL);
+        ngx_http_webhook_dispatch_refuse(dispatch, lane, held, NULL);
+        return;
+    }
+
+    if (!test && ngx_http_webhook_lane_park(dispatch, lane)) {
+        ngx_queue_insert_head(&lane->held, &held->queue);
         return;
     }
 
@@ -251,12 +261,12 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
 
     if (rc == NGX_AGAIN) {
         ngx_queue_insert_head(&lane->held, &held->queue);
+        ngx_http_webhook_lane_unpark(dispatch, lane);
         return;
     }
 
     if (rc == NGX_DECLINED) {
-        ngx_http_webhook_lane_ready(dispatch, lane);
-        ngx_http_webhook_record_release(dispatch, held, NULL);
+        ngx_http_webhook_dispatch_refuse(dispatch, lane, held, NULL);
         return;
     }
 
@@ -268,19 +278,27 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
             ngx_http_webhook_lane_leave(dispatch, lane);
         }
 
-        ngx_http_webhook_lane_ready(dispatch, lane);
-        ngx_http_webhook_record_release(dispatch, held, NULL);
+        ngx_http_webhook_dispatch_refuse(dispatch, lane, held, NULL);
         return;
     }
 
     d->limited = limited;
 
-    ngx_queue_insert_tail(&dispatch->running, &d->queue);
-
-    lane->in_flight++;
-    dispatch->in_flight++;
-
+    ngx_http_webhook_lane_started(dispatch, lane, d);
     ngx_http_webhook_lane_ready(dispatch, lane);
+}
+
+
+/* An event that is not to be sent now, or ever, makes room for others. */
+
+static void
+ngx_http_webhook_dispatch_refuse(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_held_t *held,
+    const char *reason)
+{
+    ngx_http_webhook_lane_ready(dispatch, lane);
+    ngx_http_webhook_lane_unpark(dispatch, lane);
+    ngx_http_webhook_record_release(dispatch, held, reason);
 }
 
 
@@ -292,18 +310,13 @@ ngx_http_webhook_dispatch_finished(ngx_http_webhook_delivery_t *d)
 
     dispatch = d->data;
 
-    ngx_queue_remove(&d->queue);
-
     lane = ngx_http_webhook_lane_find(dispatch, d->held->webhook_id);
-
-    lane->in_flight--;
-    dispatch->in_flight--;
 
     if (d->limited) {
         ngx_http_webhook_lane_leave(dispatch, lane);
     }
 
-    ngx_http_webhook_lane_ready(dispatch, lane);
+    ngx_http_webhook_lane_finished(dispatch, lane, d);
 
     if (d->aborted) {
         ngx_http_webhook_record_release(dispatch, d->held, NULL);
@@ -482,6 +495,7 @@ ngx_http_webhook_dispatch_timer_handler(ngx_event_t *ev)
         return;
     }
 
+    ngx_http_webhook_lane_age(dispatch);
     ngx_http_webhook_dispatch_claim(dispatch);
 
     if (!dispatch->claiming) {

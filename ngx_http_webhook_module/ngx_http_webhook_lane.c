@@ -6,9 +6,15 @@
 
 /*
  * Lanes: the events of one webhook each, that wait in this worker's memory or
- * are in flight.  Lanes take turns, and none has more than its share in
- * flight.  One that is at a limit of its webhook's own pauses until it may go
- * on, or is told that others have ended.  On the event loop.
+ * are in flight.  Lanes take turns.  One that is at a limit of its webhook's
+ * own pauses until it may go on, or is told that others have ended.
+ *
+ * How many of a lane are in flight grows with its successes: one, until its
+ * endpoint has answered, then one more for each, up to a quarter of all.  An
+ * endpoint that fails, or has not answered for a second, is slow: together
+ * such have at most half of all in flight, and so has each company.  So an
+ * endpoint that hangs, or a hundred of them, leave room for the others.  On
+ * the event loop.
  */
 
 
@@ -17,6 +23,13 @@
 #include "ngx_http_webhook_zone.h"
 
 
+#define NGX_HTTP_WEBHOOK_LANE_SLOW  1000         /* ms, to an answer */
+
+
+static void ngx_http_webhook_lane_turn(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_queue_t *parked);
+static void ngx_http_webhook_lane_slow(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d);
 static void ngx_http_webhook_lane_resume(ngx_event_t *ev);
 
 
@@ -59,11 +72,25 @@ ngx_http_webhook_lane_targets(void *data, ngx_queue_t *targets,
             lane->pause.log = dispatch->log;
             lane->pause.cancelable = 1;
 
+            lane->window = 1;
             lane->node.key = (ngx_rbtree_key_t) target->id;
             ngx_queue_init(&lane->held);
             ngx_rbtree_insert(&dispatch->lanes, &lane->node);
 
         } else {
+
+            /* what it paused or was parked for may be no more */
+
+            if (lane->pause.timer_set) {
+                ngx_del_timer(&lane->pause);
+            }
+
+            if (lane->parked) {
+                ngx_queue_remove(&lane->queue);
+                lane->parked = 0;
+                lane->ready = 0;
+            }
+
             ngx_http_webhook_target_unref(lane->target);
         }
 
@@ -72,12 +99,6 @@ ngx_http_webhook_lane_targets(void *data, ngx_queue_t *targets,
         if (target->deleted && lane->nheld == 0) {
             ngx_http_webhook_lane_free(dispatch, lane);
             continue;
-        }
-
-        /* what it paused for may be no more */
-
-        if (lane->pause.timer_set) {
-            ngx_del_timer(&lane->pause);
         }
 
         ngx_http_webhook_lane_ready(dispatch, lane);
@@ -146,16 +167,212 @@ void
 ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane)
 {
-    if (lane->ready
-        || ngx_queue_empty(&lane->held)
-        || (lane->pause.timer_set && !ngx_http_webhook_lane_test(lane))
-        || lane->in_flight >= dispatch->max_lane)
+    if (ngx_queue_empty(&lane->held) || (lane->ready && !lane->parked)) {
+        return;
+    }
+
+    if ((lane->parked
+         || lane->pause.timer_set
+         || lane->in_flight >= lane->window)
+        && !ngx_http_webhook_lane_test(lane))
     {
         return;
     }
 
+    if (lane->parked) {
+        ngx_queue_remove(&lane->queue);
+    }
+
     lane->ready = 1;
+    lane->parked = 0;
     ngx_queue_insert_tail(&dispatch->ready, &lane->queue);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_lane_park(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane)
+{
+    ngx_queue_t              *row;
+    ngx_http_webhook_load_t  *load;
+
+    load = lane->target->load;
+
+    if (load->share->in_flight >= dispatch->max_share) {
+        row = &load->share->waiting;
+
+    } else if (load->pace == NGX_HTTP_WEBHOOK_SLOW
+               && dispatch->slow_in_flight >= dispatch->max_share)
+    {
+        row = &dispatch->slow;
+
+    } else {
+        return 0;
+    }
+
+    /* another one may take what this one was called for */
+
+    ngx_http_webhook_lane_unpark(dispatch, lane);
+
+    lane->ready = 1;
+    lane->parked = 1;
+    ngx_queue_insert_tail(row, &lane->queue);
+
+    return 1;
+}
+
+
+void
+ngx_http_webhook_lane_unpark(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane)
+{
+    ngx_http_webhook_share_t  *share;
+
+    share = lane->target->load->share;
+
+    if (share->in_flight < dispatch->max_share) {
+        ngx_http_webhook_lane_turn(dispatch, &share->waiting);
+    }
+
+    if (dispatch->slow_in_flight < dispatch->max_share) {
+        ngx_http_webhook_lane_turn(dispatch, &dispatch->slow);
+    }
+}
+
+
+/* The first of the parked ones goes on. */
+
+static void
+ngx_http_webhook_lane_turn(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_queue_t *parked)
+{
+    ngx_queue_t              *q;
+    ngx_http_webhook_lane_t  *lane;
+
+    if (ngx_queue_empty(parked)) {
+        return;
+    }
+
+    q = ngx_queue_head(parked);
+    ngx_queue_remove(q);
+
+    lane = ngx_queue_data(q, ngx_http_webhook_lane_t, queue);
+    lane->parked = 0;
+
+    ngx_queue_insert_tail(&dispatch->ready, &lane->queue);
+}
+
+
+void
+ngx_http_webhook_lane_started(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d)
+{
+    ngx_queue_insert_tail(&dispatch->running, &d->queue);
+
+    dispatch->in_flight++;
+    lane->in_flight++;
+    d->target->load->share->in_flight++;
+
+    if (lane->target->load->pace == NGX_HTTP_WEBHOOK_SLOW) {
+        d->slow = 1;
+        dispatch->slow_in_flight++;
+    }
+}
+
+
+void
+ngx_http_webhook_lane_finished(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d)
+{
+    ngx_http_webhook_load_t  *load;
+
+    load = lane->target->load;
+
+    ngx_queue_remove(&d->queue);
+
+    dispatch->in_flight--;
+    lane->in_flight--;
+    d->target->load->share->in_flight--;
+
+    if (d->slow) {
+        dispatch->slow_in_flight--;
+    }
+
+    if (d->aborted || d->attempt.internal) {
+        /* it tells nothing of the endpoint */
+
+    } else if (d->attempt.error.data) {
+        lane->window = ngx_max(lane->window / 2, dispatch->min_lane);
+        ngx_http_webhook_lane_slow(dispatch, lane, NULL);
+
+    } else {
+        lane->window = ngx_min(lane->window + 1, dispatch->max_lane);
+        load->pace = (d->attempt.duration
+                      < NGX_HTTP_WEBHOOK_LANE_SLOW * 1000)
+                     ? NGX_HTTP_WEBHOOK_GOOD : NGX_HTTP_WEBHOOK_SLOW;
+    }
+
+    ngx_http_webhook_lane_unpark(dispatch, lane);
+    ngx_http_webhook_lane_ready(dispatch, lane);
+}
+
+
+void
+ngx_http_webhook_lane_age(ngx_http_webhook_dispatch_t *dispatch)
+{
+    ngx_queue_t                  *q;
+    ngx_http_webhook_lane_t      *lane;
+    ngx_http_webhook_delivery_t  *d;
+
+    for (q = ngx_queue_head(&dispatch->running);
+         q != ngx_queue_sentinel(&dispatch->running);
+         q = ngx_queue_next(q))
+    {
+        d = ngx_queue_data(q, ngx_http_webhook_delivery_t, queue);
+
+        if (ngx_current_msec - d->start_msec < NGX_HTTP_WEBHOOK_LANE_SLOW) {
+            return;
+        }
+
+        if (d->slow) {
+            continue;
+        }
+
+        lane = ngx_http_webhook_lane_find(dispatch, d->held->webhook_id);
+
+        ngx_http_webhook_lane_slow(dispatch, lane, d);
+    }
+}
+
+
+/* By a delivery that runs for long, or one that has failed. */
+
+static void
+ngx_http_webhook_lane_slow(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d)
+{
+    ngx_http_webhook_load_t  *load;
+
+    load = lane->target->load;
+
+    if (d) {
+        d->slow = 1;
+        dispatch->slow_in_flight++;
+    }
+
+    if (load->pace == NGX_HTTP_WEBHOOK_SLOW) {
+        return;
+    }
+
+    load->pace = NGX_HTTP_WEBHOOK_SLOW;
+
+    if (lane->target->deleted) {
+        return;
+    }
+
+    ngx_http_webhook_record_shed(dispatch, lane,
+                                 ngx_http_webhook_store_most(dispatch->conf,
+                                                             load));
 }
 
 
@@ -240,7 +457,16 @@ ngx_http_webhook_lane_resume_all(ngx_http_webhook_dispatch_t *dispatch)
 
         if (lane->pause.timer_set) {
             ngx_del_timer(&lane->pause);
-            ngx_http_webhook_lane_ready(dispatch, lane);
         }
+
+        if (lane->parked) {
+            ngx_queue_remove(&lane->queue);
+            lane->parked = 0;
+            lane->ready = 0;
+        }
+
+        lane->window = NGX_MAX_INT_T_VALUE;      /* nothing starts any more */
+
+        ngx_http_webhook_lane_ready(dispatch, lane);
     }
 }

@@ -19,17 +19,25 @@
 #include "ngx_http_webhook_store.h"
 
 
-/* The events of one webhook.  Freed with the webhook, when it is empty. */
+/*
+ * The events of one webhook.  Freed with the webhook, when it is empty.
+ *
+ * A lane that may start a delivery is in a row: of the ready ones, or, parked,
+ * of those that wait for another slow one, or for another of their company,
+ * to end.
+ */
 
 typedef struct {
     ngx_rbtree_node_t                node;       /* by webhook id */
-    ngx_queue_t                      queue;      /* of the ready ones */
+    ngx_queue_t                      queue;      /* of its row */
     ngx_http_webhook_target_t       *target;     /* the current version */
     ngx_queue_t                      held;       /* waiting */
     ngx_uint_t                       nheld;      /* waiting or in flight */
     ngx_uint_t                       in_flight;
+    ngx_uint_t                       window;     /* so many may be */
     ngx_event_t                      pause;      /* at a limit of its own */
-    unsigned                         ready:1;
+    unsigned                         ready:1;    /* it is in a row */
+    unsigned                         parked:1;
     unsigned                         full:1;     /* more may be in the store */
 } ngx_http_webhook_lane_t;
 
@@ -48,10 +56,14 @@ struct ngx_http_webhook_dispatch_s {
     ngx_rbtree_t                     lanes;
     ngx_rbtree_node_t                sentinel;
     ngx_queue_t                      ready;      /* lanes that may start one */
-    ngx_queue_t                      running;    /* deliveries */
+    ngx_queue_t                      slow;       /* parked ones */
+    ngx_queue_t                      running;    /* deliveries, by start */
     ngx_uint_t                       in_flight;
+    ngx_uint_t                       slow_in_flight;
     ngx_uint_t                       max_in_flight;
+    ngx_uint_t                       max_share;  /* of a company, of the slow */
     ngx_uint_t                       max_lane;
+    ngx_uint_t                       min_lane;   /* after failures */
 
     ngx_event_t                      timer;      /* the next claim */
     ngx_event_t                      kick;       /* posted: look */
@@ -88,6 +100,26 @@ void ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane);
 
 /*
+ * Parks a lane, where its company or the slow ones have as much in flight as
+ * they may, and returns 1.
+ */
+ngx_uint_t ngx_http_webhook_lane_park(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane);
+
+/* Lets those go on that were parked for want of what is free by now. */
+void ngx_http_webhook_lane_unpark(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane);
+
+/* A delivery starts, or is over, with what came of it. */
+void ngx_http_webhook_lane_started(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d);
+void ngx_http_webhook_lane_finished(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d);
+
+/* Looks for deliveries that have been running for long: theirs are slow. */
+void ngx_http_webhook_lane_age(ngx_http_webhook_dispatch_t *dispatch);
+
+/*
  * Returns NGX_OK where a webhook's own limits let it start a delivery now;
  * where "limited" is set, it is counted (zone.c).  NGX_AGAIN: the lane pauses.
  * NGX_DECLINED: the wait is so long that the event waits in the store.  A test
@@ -112,6 +144,13 @@ void ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
 /* Gives an event back to the store or, with a reason, cancels it. */
 void ngx_http_webhook_record_release(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_held_t *held, const char *reason);
+
+/*
+ * Gives back what waits in a lane, but tests, and "keep" others or what runs
+ * in their place.
+ */
+void ngx_http_webhook_record_shed(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_uint_t keep);
 
 /* This worker has an event no longer. */
 void ngx_http_webhook_record_drop(ngx_http_webhook_dispatch_t *dispatch,

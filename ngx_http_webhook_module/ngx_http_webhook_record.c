@@ -263,8 +263,6 @@ static void
 ngx_http_webhook_record_health(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_result_op_t *result)
 {
-    ngx_queue_t              *q, *next;
-    ngx_http_webhook_held_t  *held;
     ngx_http_webhook_lane_t  *lane;
 
     if (result->hopeless) {
@@ -277,6 +275,20 @@ ngx_http_webhook_record_health(ngx_http_webhook_dispatch_t *dispatch,
         return;
     }
 
+    ngx_http_webhook_record_shed(dispatch, lane, 0);
+}
+
+
+void
+ngx_http_webhook_record_shed(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_uint_t keep)
+{
+    ngx_uint_t                n;
+    ngx_queue_t              *q, *next;
+    ngx_http_webhook_held_t  *held;
+
+    n = keep ? lane->in_flight : 0;
+
     for (q = ngx_queue_head(&lane->held);
          q != ngx_queue_sentinel(&lane->held);
          q = next)
@@ -285,15 +297,20 @@ ngx_http_webhook_record_health(ngx_http_webhook_dispatch_t *dispatch,
 
         held = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
 
-        if (!ngx_http_webhook_event_test(&held->message->event)) {
-            ngx_queue_remove(q);
-            ngx_http_webhook_record_release(dispatch, held, NULL);
+        if (ngx_http_webhook_event_test(&held->message->event) || n++ < keep) {
+            continue;
         }
+
+        lane->full = 1;
+
+        ngx_queue_remove(q);
+        ngx_http_webhook_record_release(dispatch, held, NULL);
     }
 
     if (lane->ready && ngx_queue_empty(&lane->held)) {
         ngx_queue_remove(&lane->queue);
         lane->ready = 0;
+        lane->parked = 0;
     }
 }
 
@@ -329,7 +346,9 @@ ngx_http_webhook_record_drop(ngx_http_webhook_dispatch_t *dispatch,
         }
 
         if (lane->full
-            && lane->nheld <= dispatch->conf->max_lane / 2
+            && lane->nheld
+               <= ngx_http_webhook_store_most(dispatch->conf,
+                                              lane->target->load) / 2
             && ngx_http_webhook_store_room_for(dispatch->conf,
                                                lane->target->load))
         {

@@ -126,6 +126,8 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->conf.operator = wmcf->operator;
     store->conf.max_held = 4 * wmcf->concurrency;
     store->conf.max_lane = ngx_max(wmcf->concurrency / 2, 1);
+    store->conf.max_slow = ngx_max(wmcf->concurrency / 16, 1);
+    store->conf.max_new = ngx_max(wmcf->concurrency / 64, 1);
     store->conf.max_bytes = NGX_HTTP_WEBHOOK_STORE_BYTES;
 
     ngx_queue_init(&store->writes);
@@ -429,70 +431,6 @@ ngx_http_webhook_store_complete(ngx_http_webhook_store_t *store,
 
         ngx_http_webhook_store_unhold(store);
     }
-}
-
-
-ngx_uint_t
-ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
-    ngx_http_webhook_held_t *held, ngx_http_webhook_load_t *load,
-    ngx_uint_t force)
-{
-    size_t  bytes;
-
-    bytes = held->message->payload.len;
-
-    if (!force
-        && (!ngx_http_webhook_store_room(conf)
-            || !ngx_http_webhook_store_room_for(conf, load)))
-    {
-        return 0;
-    }
-
-    held->load = load;
-
-    (void) ngx_atomic_fetch_add(&load->refs, 1);
-    (void) ngx_atomic_fetch_add(&conf->held, 1);
-    (void) ngx_atomic_fetch_add(&conf->bytes, bytes);
-    (void) ngx_atomic_fetch_add(&load->held, 1);
-    (void) ngx_atomic_fetch_add(&load->bytes, bytes);
-
-    return 1;
-}
-
-
-ngx_uint_t
-ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf)
-{
-    return conf->held < conf->max_held && conf->bytes < conf->max_bytes;
-}
-
-
-ngx_uint_t
-ngx_http_webhook_store_room_for(ngx_http_webhook_store_conf_t *conf,
-    ngx_http_webhook_load_t *load)
-{
-    ngx_uint_t  most;
-
-    most = load->most ? ngx_min(load->most, conf->max_lane) : conf->max_lane;
-
-    return load->held < most && load->bytes < conf->max_bytes / 4;
-}
-
-
-void
-ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
-    ngx_http_webhook_held_t *held)
-{
-    ngx_atomic_int_t  bytes;
-
-    bytes = (ngx_atomic_int_t) held->message->payload.len;
-
-    (void) ngx_atomic_fetch_add(&conf->held, -1);
-    (void) ngx_atomic_fetch_add(&conf->bytes, -bytes);
-    (void) ngx_atomic_fetch_add(&held->load->held, -1);
-    (void) ngx_atomic_fetch_add(&held->load->bytes, -bytes);
-
-    ngx_http_webhook_load_unref(held->load);
 }
 
 

@@ -117,7 +117,8 @@ typedef struct {
     ngx_http_webhook_id_t            webhook_id;
     ngx_uint_t                       retries;
     ngx_http_webhook_message_t      *message;
-    ngx_http_webhook_load_t         *load;     /* counts it */
+    ngx_http_webhook_load_t         *load;     /* counts it, */
+    unsigned                         slow:1;   /* among the slow ones */
 } ngx_http_webhook_held_t;
 
 
@@ -428,10 +429,14 @@ typedef struct {
     ngx_msec_t                       keep_logs;
     ngx_str_t                        operator;    /* its company, or null */
     ngx_uint_t                       max_held;    /* webhook events */
-    ngx_uint_t                       max_lane;    /* of one webhook */
+    ngx_uint_t                       max_lane;    /* of one webhook, */
+    ngx_uint_t                       max_slow;    /* of one that is slow, */
+    ngx_uint_t                       max_new;     /* that has not answered */
     size_t                           max_bytes;   /* of payloads */
     ngx_atomic_t                     held;
     ngx_atomic_t                     bytes;
+    ngx_atomic_t                     slow_held;   /* of those, slow ones' */
+    ngx_atomic_t                     slow_bytes;
     ngx_log_t                       *log;
 } ngx_http_webhook_store_conf_t;
 
@@ -486,12 +491,15 @@ void ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held);
 
 /*
- * Returns 1 where the worker may hold more, of whatever webhook; of this
- * webhook: half of the events, a quarter of the bytes.  Any thread.
+ * Returns 1 where the worker may hold more: of whatever webhook; of this one,
+ * whose company has at most half of all, as the slow ones together have.
+ * _most: how many of this webhook, as it does at present.  Any thread.
  */
 ngx_uint_t ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf);
 ngx_uint_t ngx_http_webhook_store_room_for(
     ngx_http_webhook_store_conf_t *conf, ngx_http_webhook_load_t *load);
+ngx_uint_t ngx_http_webhook_store_most(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_load_t *load);
 
 ngx_http_webhook_store_conf_t *ngx_http_webhook_store_conf(
     ngx_http_webhook_store_t *store);

@@ -48,7 +48,8 @@ ngx_http_webhook_target_most(ngx_http_webhook_rules_t *rules)
 
 ngx_http_webhook_target_t *
 ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
-    ngx_http_webhook_load_t *load, ngx_log_t *log)
+    ngx_http_webhook_load_t *load, ngx_http_webhook_share_t *share,
+    ngx_log_t *log)
 {
     size_t                      size;
     u_char                     *p;
@@ -76,6 +77,9 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
             ngx_free(target);
             return NULL;
         }
+
+        load->share = share;
+        (void) ngx_atomic_fetch_add(&share->refs, 1);
     }
 
     (void) ngx_atomic_fetch_add(&load->refs, 1);
@@ -132,6 +136,32 @@ void
 ngx_http_webhook_load_unref(ngx_http_webhook_load_t *load)
 {
     if (ngx_atomic_fetch_add(&load->refs, -1) == 1) {
+        ngx_http_webhook_share_unref(load->share);
         ngx_free(load);
+    }
+}
+
+
+ngx_http_webhook_share_t *
+ngx_http_webhook_share_create(ngx_log_t *log)
+{
+    ngx_http_webhook_share_t  *share;
+
+    share = ngx_calloc(sizeof(ngx_http_webhook_share_t), log);
+
+    if (share) {
+        share->refs = 1;
+        ngx_queue_init(&share->waiting);
+    }
+
+    return share;
+}
+
+
+void
+ngx_http_webhook_share_unref(ngx_http_webhook_share_t *share)
+{
+    if (ngx_atomic_fetch_add(&share->refs, -1) == 1) {
+        ngx_free(share);
     }
 }

@@ -18,9 +18,36 @@
 
 
 /*
+ * What a worker has of a company's events: in memory, counted by the store's
+ * writing thread and the event loop, and in flight, which is the loop's alone.
+ */
+
+typedef struct {
+    ngx_atomic_t                 refs;
+    ngx_atomic_t                 held;
+    ngx_atomic_t                 bytes;    /* of their payloads */
+    ngx_uint_t                   in_flight;
+    ngx_queue_t                  waiting;  /* lanes, while these are enough */
+} ngx_http_webhook_share_t;
+
+
+/*
+ * How an endpoint does: it has not answered yet, since this worker began; it
+ * answers well and soon; or it fails, hangs or takes long.
+ */
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_NEW = 0,
+    NGX_HTTP_WEBHOOK_GOOD,
+    NGX_HTTP_WEBHOOK_SLOW
+} ngx_http_webhook_pace_e;
+
+
+/*
  * How many of a webhook's events a worker holds in memory.  Each version of
  * the target has a reference to it, and each event that is held: a webhook
- * may be deleted while events of it are on their way to the event loop.
+ * may be deleted while events of it are on their way to the event loop, which
+ * alone sets the pace.
  */
 
 typedef struct {
@@ -28,6 +55,8 @@ typedef struct {
     ngx_atomic_t                 held;
     ngx_atomic_t                 bytes;    /* of their payloads */
     ngx_atomic_t                 most;     /* to be held; 0: not said */
+    ngx_atomic_t                 pace;
+    ngx_http_webhook_share_t    *share;    /* a reference */
 } ngx_http_webhook_load_t;
 
 
@@ -66,12 +95,12 @@ typedef struct {
 
 /*
  * Makes a target with one reference out of a model whose strings may live
- * anywhere.  With a load of NULL it gets one of its own.  Returns NULL
- * without memory.  Any thread.
+ * anywhere.  With a load of NULL it gets one of its own, in the company's
+ * share.  Returns NULL without memory.  Any thread.
  */
 ngx_http_webhook_target_t *ngx_http_webhook_target_create(
     ngx_http_webhook_target_t *model, ngx_http_webhook_load_t *load,
-    ngx_log_t *log);
+    ngx_http_webhook_share_t *share, ngx_log_t *log);
 
 /* Any thread. */
 #define ngx_http_webhook_target_ref(target)                                   \
@@ -79,6 +108,10 @@ ngx_http_webhook_target_t *ngx_http_webhook_target_create(
 
 void ngx_http_webhook_target_unref(ngx_http_webhook_target_t *target);
 void ngx_http_webhook_load_unref(ngx_http_webhook_load_t *load);
+
+/* A company's share, with one reference.  NULL without memory.  Any thread. */
+ngx_http_webhook_share_t *ngx_http_webhook_share_create(ngx_log_t *log);
+void ngx_http_webhook_share_unref(ngx_http_webhook_share_t *share);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_TARGET_H_INCLUDED_ */

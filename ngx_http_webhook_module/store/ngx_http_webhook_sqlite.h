@@ -61,6 +61,7 @@ typedef struct {
     ngx_str_node_t                   uid;        /* by uid, if there is one */
     ngx_http_webhook_id_t            id;
     ngx_array_t                      webhooks;   /* of ..._target_t * */
+    ngx_http_webhook_share_t        *share;
     unsigned                         enabled:1;
     unsigned                         deleted:1;
     unsigned                         indexed:1;  /* uid is in its tree */

@@ -96,10 +96,11 @@ ngx_http_webhook_sqlite_snapshot_init(ngx_http_webhook_sqlite_t *s)
 void
 ngx_http_webhook_sqlite_snapshot_free(ngx_http_webhook_sqlite_t *s)
 {
-    ngx_queue_t                       *q;
-    ngx_rbtree_node_t                 *node;
-    ngx_http_webhook_target_t         *target;
-    ngx_http_webhook_sqlite_target_t  *entry;
+    ngx_queue_t                        *q;
+    ngx_rbtree_node_t                  *node;
+    ngx_http_webhook_target_t          *target;
+    ngx_http_webhook_sqlite_target_t   *entry;
+    ngx_http_webhook_sqlite_company_t  *company;
 
     if (s->pool == NULL) {
         return;
@@ -122,6 +123,13 @@ ngx_http_webhook_sqlite_snapshot_free(ngx_http_webhook_sqlite_t *s)
             ngx_http_webhook_target_unref(entry->target);
             ngx_free(entry);
         }
+    }
+
+    while (s->companies.root != s->companies.sentinel) {
+        company = (ngx_http_webhook_sqlite_company_t *) s->companies.root;
+
+        ngx_rbtree_delete(&s->companies, &company->node);
+        ngx_http_webhook_share_unref(company->share);
     }
 
     ngx_destroy_pool(s->pool);
@@ -253,6 +261,11 @@ ngx_http_webhook_sqlite_load_company(ngx_http_webhook_sqlite_t *s,
             || ngx_array_init(&company->webhooks, s->pool, 4, sizeof(void *))
                != NGX_OK)
         {
+            return NGX_ERROR;
+        }
+
+        company->share = ngx_http_webhook_share_create(s->log);
+        if (company->share == NULL) {
             return NGX_ERROR;
         }
 
@@ -440,8 +453,12 @@ ngx_http_webhook_sqlite_replace(ngx_http_webhook_sqlite_t *s,
         return NGX_OK;
     }
 
+    company = (ngx_http_webhook_sqlite_company_t *)
+                  ngx_http_webhook_sqlite_find(&s->companies,
+                                               model->company_id);
+
     target = ngx_http_webhook_target_create(model, old ? old->load : NULL,
-                                            s->log);
+                                            company->share, s->log);
     if (target == NULL) {
         return NGX_ERROR;
     }
@@ -460,9 +477,6 @@ ngx_http_webhook_sqlite_replace(ngx_http_webhook_sqlite_t *s,
     entry->target = target;
     entry->wanted = wanted;
 
-    company = (ngx_http_webhook_sqlite_company_t *)
-                  ngx_http_webhook_sqlite_find(&s->companies,
-                                               target->company_id);
     slot = NULL;
 
     if (old) {
