@@ -72,6 +72,7 @@ typedef struct ngx_http_webhook_dispatch_s   ngx_http_webhook_dispatch_t;
 typedef struct ngx_http_webhook_transport_s  ngx_http_webhook_transport_t;
 typedef struct ngx_http_webhook_keys_s       ngx_http_webhook_keys_t;
 typedef struct ngx_http_webhook_known_s      ngx_http_webhook_known_t;
+typedef struct ngx_http_webhook_wake_s       ngx_http_webhook_wake_t;
 
 
 typedef enum {
@@ -144,6 +145,7 @@ typedef struct {
     ngx_http_conf_ctx_t            *via_ctx;          /* this server{} */
     ngx_resolver_t                 *resolver;
     ngx_shm_zone_t                 *zone;             /* of limits */
+    ngx_http_webhook_wake_t        *wake;             /* NULL: one worker */
     ngx_thread_pool_t              *write_pool;
     ngx_thread_pool_t              *read_pool;
 

@@ -15,8 +15,9 @@
  *
  *     held -> lane -> delivery -> result -> committed -> freed
  *
- * A claim is posted when the next event falls due, and twice a second in any
- * case, for what other workers left behind.  Nothing starts while another
+ * A claim is posted when the next event falls due, when another worker calls
+ * because it has its hands full, and twice a second in any case, for what
+ * others left behind.  Nothing starts while another
  * worker's change of the configuration is not known here: a refresh is posted
  * first, so that no attempt is signed with a secret that was replaced.
  */
@@ -27,11 +28,16 @@
 #include "ngx_http_webhook_lane.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_transport.h"
+#include "ngx_http_webhook_wake.h"
 
 
 #define NGX_HTTP_WEBHOOK_DISPATCH_POLL   500     /* ms */
+#define NGX_HTTP_WEBHOOK_DISPATCH_CALL   20      /* ms between two calls */
 
 
+static void ngx_http_webhook_dispatch_called(void *data);
+static void ngx_http_webhook_dispatch_call(
+    ngx_http_webhook_dispatch_t *dispatch);
 static void ngx_http_webhook_dispatch_run(
     ngx_http_webhook_dispatch_t *dispatch);
 static ngx_uint_t ngx_http_webhook_dispatch_low(
@@ -94,6 +100,9 @@ ngx_http_webhook_dispatch_create(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_store_listen(wmcf->store,
                                   ngx_http_webhook_lane_targets, dispatch);
 
+    ngx_http_webhook_wake_listen(cycle, wmcf,
+                                 ngx_http_webhook_dispatch_called, dispatch);
+
     /* what was owned and due when the last worker ended is claimed at once */
 
     ngx_add_timer(&dispatch->timer, 1);
@@ -146,6 +155,10 @@ ngx_http_webhook_dispatch_add(ngx_http_webhook_dispatch_t *dispatch,
 
         if (!ngx_http_webhook_store_room_for(dispatch->conf, h->load)) {
             lane->full = 1;
+
+            if (h->load->pace == NGX_HTTP_WEBHOOK_GOOD) {
+                ngx_http_webhook_dispatch_call(dispatch);
+            }
         }
 
         ngx_http_webhook_lane_ready(dispatch, lane);
@@ -162,6 +175,32 @@ ngx_http_webhook_dispatch_look(ngx_http_webhook_dispatch_t *dispatch)
 {
     dispatch->next = 1;
     ngx_post_event(&dispatch->kick, &ngx_posted_events);
+}
+
+
+/* By another worker. */
+
+static void
+ngx_http_webhook_dispatch_called(void *data)
+{
+    ngx_http_webhook_dispatch_t *dispatch = data;
+
+    if (ngx_http_webhook_dispatch_low(dispatch)) {
+        ngx_http_webhook_dispatch_look(dispatch);
+    }
+}
+
+
+static void
+ngx_http_webhook_dispatch_call(ngx_http_webhook_dispatch_t *dispatch)
+{
+    if (ngx_current_msec - dispatch->call < NGX_HTTP_WEBHOOK_DISPATCH_CALL) {
+        return;
+    }
+
+    dispatch->call = ngx_current_msec;
+
+    ngx_http_webhook_wake_others(dispatch->wmcf);
 }
 
 

@@ -70,6 +70,7 @@ struct ngx_http_webhook_dispatch_s {
     ngx_connection_t                 dummy;
     int64_t                          next;       /* due, ms since the epoch */
     ngx_msec_t                       claimed;    /* when one was posted */
+    ngx_msec_t                       call;       /* of the other workers */
     ngx_uint_t                       nhints;     /* of the next claim */
     ngx_http_webhook_id_t            hints[NGX_HTTP_WEBHOOK_HINTS];
     int64_t                          generation; /* of the targets */

@@ -7,7 +7,7 @@
 /*
  * The module: its tables, and what happens when processes begin and end.
  *
- *     master   init_module: the key files
+ *     master   init_module: the key files, what workers call each other by
  *     worker   init_process: store, transport, dispatcher, in this order;
  *              exit_process: the other way round
  */
@@ -20,6 +20,7 @@
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_transport.h"
 #include "ngx_http_webhook_variables.h"
+#include "ngx_http_webhook_wake.h"
 #include "ngx_http_webhook_zone.h"
 
 
@@ -95,6 +96,8 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
     {
         return NGX_ERROR;
     }
+
+    ngx_http_webhook_wake_create(cycle, wmcf);
 
     return NGX_OK;
 }
