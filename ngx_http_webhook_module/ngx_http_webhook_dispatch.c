@@ -32,6 +32,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_DISPATCH_POLL   500     /* ms */
+#define NGX_HTTP_WEBHOOK_DISPATCH_AGAIN  1       /* ms between two claims */
 #define NGX_HTTP_WEBHOOK_DISPATCH_CALL   20      /* ms between two calls */
 
 
@@ -482,8 +483,8 @@ ngx_http_webhook_dispatch_claimed(ngx_http_webhook_op_t *op)
 
 
 /*
- * Sets the timer to the next due time; at once only where there is room for
- * what is claimed.
+ * Claims when the next event falls due: where that is now, and there is room
+ * for what is claimed, at once, but for a moment after the last claim.
  */
 
 static void
@@ -510,7 +511,18 @@ ngx_http_webhook_dispatch_wait(ngx_http_webhook_dispatch_t *dispatch)
         poll = ngx_min(poll, due);
     }
 
-    poll = ngx_max(poll, 1);
+    poll = ngx_max(poll, NGX_HTTP_WEBHOOK_DISPATCH_AGAIN
+                         - (int64_t) (ngx_current_msec - dispatch->claimed));
+
+    if (poll <= 0) {
+        ngx_http_webhook_dispatch_claim(dispatch);
+
+        if (dispatch->claiming) {
+            return;
+        }
+
+        poll = NGX_HTTP_WEBHOOK_DISPATCH_POLL;   /* no memory */
+    }
 
     if (dispatch->timer.timer_set) {
         ngx_del_timer(&dispatch->timer);

@@ -6,21 +6,27 @@
 
 /*
  * Signatures, secrets and what keeps them at rest.  Pure functions, any
- * thread.
+ * thread; but signing is for the event loop, which keeps OpenSSL's context
+ * for the next time.
  */
 
 
 #include "ngx_http_webhook_sign.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
 
 
 #define NGX_HTTP_WEBHOOK_SEAL_VERSION  1
 #define NGX_HTTP_WEBHOOK_NONCE_LEN     12
 #define NGX_HTTP_WEBHOOK_TAG_LEN       16
+#define NGX_HTTP_WEBHOOK_MAC_LEN       32
+
+
+static ngx_int_t ngx_http_webhook_hmac(u_char *key, size_t len,
+    ngx_str_t *text, u_char *mac);
 
 
 ngx_int_t
@@ -51,17 +57,15 @@ ngx_http_webhook_secret_make(u_char *secret)
 ngx_int_t
 ngx_http_webhook_sign(ngx_str_t *secret, ngx_str_t *body, u_char *hex)
 {
-    u_char        mac[EVP_MAX_MD_SIZE];
-    unsigned int  len;
+    u_char  mac[NGX_HTTP_WEBHOOK_MAC_LEN];
 
-    if (HMAC(EVP_sha256(), secret->data, secret->len, body->data, body->len,
-             mac, &len)
-        == NULL)
+    if (ngx_http_webhook_hmac(secret->data, secret->len, body, mac)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    ngx_hex_dump(hex, mac, len);
+    ngx_hex_dump(hex, mac, sizeof(mac));
 
     return NGX_OK;
 }
@@ -71,10 +75,10 @@ ngx_int_t
 ngx_http_webhook_sign_standard(ngx_str_t *secret, ngx_str_t *content,
     u_char *text)
 {
-    size_t        prefix;
-    u_char        key[128], mac[EVP_MAX_MD_SIZE], *p;
-    ngx_str_t     src, dst;
-    unsigned int  len;
+    size_t     prefix;
+    u_char     key[128], mac[NGX_HTTP_WEBHOOK_MAC_LEN];
+    ngx_int_t  rc;
+    ngx_str_t  src, dst;
 
     prefix = sizeof(NGX_HTTP_WEBHOOK_SECRET_PREFIX) - 1;
 
@@ -89,20 +93,69 @@ ngx_http_webhook_sign_standard(ngx_str_t *secret, ngx_str_t *content,
         return NGX_ERROR;
     }
 
-    p = HMAC(EVP_sha256(), key, dst.len, content->data, content->len, mac,
-             &len);
+    rc = ngx_http_webhook_hmac(key, dst.len, content, mac);
 
     OPENSSL_cleanse(key, sizeof(key));
 
-    if (p == NULL) {
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
     src.data = mac;
-    src.len = len;
+    src.len = sizeof(mac);
     dst.data = ngx_cpymem(text, "v1,", 3);
 
     ngx_encode_base64(&dst, &src);
+
+    return NGX_OK;
+}
+
+
+/*
+ * HMAC-SHA256 (RFC 2104).  The context is made once: to look for algorithms
+ * takes OpenSSL longer than the hash of a body.
+ */
+
+static ngx_int_t
+ngx_http_webhook_hmac(u_char *key, size_t len, ngx_str_t *text, u_char *mac)
+{
+    size_t       n;
+    EVP_MAC     *hmac;
+    OSSL_PARAM   params[2], *use;
+
+    static EVP_MAC_CTX  *ctx;
+
+    use = NULL;
+
+    if (ctx == NULL) {
+        hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+        if (hmac == NULL) {
+            return NGX_ERROR;
+        }
+
+        ctx = EVP_MAC_CTX_new(hmac);
+
+        EVP_MAC_free(hmac);                      /* the context has it */
+
+        if (ctx == NULL) {
+            return NGX_ERROR;
+        }
+
+        params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+                                                     "SHA256", 0);
+        params[1] = OSSL_PARAM_construct_end();
+        use = params;
+    }
+
+    if (EVP_MAC_init(ctx, key, len, use) != 1
+        || EVP_MAC_update(ctx, text->data, text->len) != 1
+        || EVP_MAC_final(ctx, mac, &n, NGX_HTTP_WEBHOOK_MAC_LEN) != 1)
+    {
+        EVP_MAC_CTX_free(ctx);
+        ctx = NULL;
+
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }

@@ -25,7 +25,10 @@
 #define NGX_HTTP_WEBHOOK_SEAL_OVERHEAD   (1 + 12 + 16)  /* version, nonce,
                                                            tag */
 
-/* All may run in any thread; all return NGX_ERROR where OpenSSL fails. */
+/*
+ * All but _sign and _sign_standard, which are the event loop's, may run in any
+ * thread; all return NGX_ERROR where OpenSSL fails.
+ */
 
 /*
  * Makes a secret, "whsec_" and the base64 of 32 random bytes, into a buffer
