@@ -35,7 +35,9 @@
 #define NGX_HTTP_WEBHOOK_MAX_DESCRIPTION  1024
 #define NGX_HTTP_WEBHOOK_MAX_URL          2048
 #define NGX_HTTP_WEBHOOK_MAX_EVENTS       100   /* subscriptions a webhook */
-#define NGX_HTTP_WEBHOOK_MAX_WEBHOOKS     100   /* webhooks a company */
+#define NGX_HTTP_WEBHOOK_MAX_WEBHOOKS     1000  /* webhooks a company */
+#define NGX_HTTP_WEBHOOK_MAX_EVENT_TYPES  1000
+#define NGX_HTTP_WEBHOOK_MAX_EXAMPLE      32768 /* or a schema */
 #define NGX_HTTP_WEBHOOK_MAX_ATTEMPTS     33    /* 32 delays */
 #define NGX_HTTP_WEBHOOK_MAX_KEY          255   /* of idempotency */
 #define NGX_HTTP_WEBHOOK_MAX_KEYS         1000  /* of the API */
@@ -127,6 +129,8 @@ typedef struct {
     ngx_flag_t                      http2;
     ngx_uint_t                      ingest_queue;
     ngx_msec_t                      idempotency_window;
+    ngx_flag_t                      strict_events;
+    ngx_uint_t                      max_webhooks;     /* of a company */
     ngx_msec_t                      keep_payloads;    /* 0: for ever */
     ngx_msec_t                      keep_logs;
     ngx_flag_t                      allow_http;

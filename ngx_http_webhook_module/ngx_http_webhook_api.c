@@ -526,14 +526,12 @@ ngx_http_webhook_api_done_empty(ngx_http_webhook_op_t *op)
 
 
 ngx_int_t
-ngx_http_webhook_api_page(ngx_http_webhook_api_t *api,
-    ngx_http_webhook_list_op_t *list, const char *prefix)
+ngx_http_webhook_api_limit(ngx_http_webhook_api_t *api, ngx_uint_t *limit)
 {
     ngx_int_t  n;
     ngx_str_t  value;
 
-    list->limit = NGX_HTTP_WEBHOOK_API_LIMIT;
-    list->status = -1;
+    *limit = NGX_HTTP_WEBHOOK_API_LIMIT;
 
     if (ngx_http_webhook_api_param(api, "limit", &value) == NGX_OK) {
 
@@ -545,7 +543,26 @@ ngx_http_webhook_api_page(ngx_http_webhook_api_t *api,
                                           "\"limit\" must be 1 to 250");
         }
 
-        list->limit = (ngx_uint_t) n;
+        *limit = (ngx_uint_t) n;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_page(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list, const char *prefix)
+{
+    ngx_int_t  rc;
+    ngx_str_t  value;
+
+    list->status = -1;
+
+    rc = ngx_http_webhook_api_limit(api, &list->limit);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     if (ngx_http_webhook_api_param(api, "cursor", &value) == NGX_OK) {

@@ -143,12 +143,15 @@ void ngx_http_webhook_api_done_empty(ngx_http_webhook_op_t *op);
 
 /*
  * A page: its parameters (NGX_DECLINED where all is well, else the result of
- * the problem that was sent), and its rows in an answer.
+ * the problem that was sent), "limit" alone or with a cursor, and its rows in
+ * an answer.
  */
 
 typedef void (*ngx_http_webhook_api_row_pt)(ngx_http_webhook_json_writer_t *w,
     void *row);
 
+ngx_int_t ngx_http_webhook_api_limit(ngx_http_webhook_api_t *api,
+    ngx_uint_t *limit);
 ngx_int_t ngx_http_webhook_api_page(ngx_http_webhook_api_t *api,
     ngx_http_webhook_list_op_t *list, const char *prefix);
 ngx_int_t ngx_http_webhook_api_render_page(ngx_http_request_t *r,
@@ -193,6 +196,12 @@ ngx_int_t ngx_http_webhook_api_session_create(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_request_create(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_request_list(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_request_list_all(ngx_http_webhook_api_t *api);
+
+ngx_int_t ngx_http_webhook_api_event_type_create(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_event_type_list(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_event_type_get(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_event_type_update(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_event_type_delete(ngx_http_webhook_api_t *api);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_API_H_INCLUDED_ */

@@ -75,5 +75,16 @@ ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
     { NGX_HTTP_DELETE, "keys/*", 0, ADMIN,
       ngx_http_webhook_api_key_delete },
 
+    { NGX_HTTP_POST, "event-types", 1, ADMIN,
+      ngx_http_webhook_api_event_type_create },
+    { NGX_HTTP_GET, "event-types", 0, COMPANY,
+      ngx_http_webhook_api_event_type_list },
+    { NGX_HTTP_GET, "event-types/*", 0, COMPANY,
+      ngx_http_webhook_api_event_type_get },
+    { NGX_HTTP_PATCH, "event-types/*", 1, ADMIN,
+      ngx_http_webhook_api_event_type_update },
+    { NGX_HTTP_DELETE, "event-types/*", 0, ADMIN,
+      ngx_http_webhook_api_event_type_delete },
+
     { 0, NULL, 0, 0, NULL }
 };

@@ -66,6 +66,10 @@ static ngx_conf_post_t  ngx_http_webhook_batch_post = {
     ngx_http_webhook_check_batch
 };
 
+static ngx_conf_num_bounds_t  ngx_http_webhook_webhooks_post = {
+    ngx_conf_check_num_bounds, 1, NGX_HTTP_WEBHOOK_MAX_WEBHOOKS
+};
+
 static ngx_conf_post_t  ngx_http_webhook_window_post = {
     ngx_http_webhook_check_window
 };
@@ -149,6 +153,20 @@ ngx_command_t  ngx_http_webhook_commands[] = {
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_webhook_main_conf_t, idempotency_window),
       &ngx_http_webhook_window_post },
+
+    { ngx_string("webhook_strict_events"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, strict_events),
+      NULL },
+
+    { ngx_string("webhook_max_webhooks"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_num_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, max_webhooks),
+      &ngx_http_webhook_webhooks_post },
 
     { ngx_string("webhook_retention"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
@@ -420,6 +438,8 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
     wmcf->http2 = NGX_CONF_UNSET;
     wmcf->ingest_queue = NGX_CONF_UNSET_UINT;
     wmcf->idempotency_window = NGX_CONF_UNSET_MSEC;
+    wmcf->strict_events = NGX_CONF_UNSET;
+    wmcf->max_webhooks = NGX_CONF_UNSET_UINT;
     wmcf->keep_payloads = NGX_CONF_UNSET_MSEC;
     wmcf->keep_logs = NGX_CONF_UNSET_MSEC;
     wmcf->allow_http = NGX_CONF_UNSET;
@@ -453,6 +473,8 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(wmcf->http2, 0);
     ngx_conf_init_uint_value(wmcf->ingest_queue, 8192);
     ngx_conf_init_msec_value(wmcf->idempotency_window, 24 * 3600 * 1000);
+    ngx_conf_init_value(wmcf->strict_events, 0);
+    ngx_conf_init_uint_value(wmcf->max_webhooks, 100);
     ngx_conf_init_msec_value(wmcf->keep_payloads,
                              (ngx_msec_t) 30 * 24 * 3600 * 1000);
     ngx_conf_init_msec_value(wmcf->keep_logs,

@@ -43,18 +43,23 @@ static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
     { "webhook_event_not_found", 404, "There is no such webhook event" },
     { "message_not_found", 404, "There is no such message" },
     { "key_not_found", 404, "There is no such key" },
+    { "event_type_not_found", 404, "There is no such event type" },
     { "method_not_allowed", 405, "The resource has no such method" },
     { "uid_taken", 409, "Another company has this uid" },
     { "access_enabled", 409, "The company has access to webhooks" },
+    { "name_taken", 409, "Another event type has this name" },
     { "body_too_large", 413, "The body is too large" },
     { "payload_too_large", 413, "The payload is too large" },
     { "unsupported_media_type", 415, "The body must be application/json" },
     { "invalid", 422, "The body has invalid members" },
     { "webhook_limit", 422, "The company has too many webhooks" },
     { "key_limit", 422, "There are too many keys" },
+    { "event_type_limit", 422, "There are too many event types" },
+    { "unknown_event", 422, "The event is not in the catalogue" },
     { "idempotency_key_reused", 422, "The key came with another event" },
     { "store_unavailable", 503, "The store is unavailable, nothing was kept" },
     { "store_busy", 503, "Too many events wait for the store" },
+    { "secret_unavailable", 503, "The webhook's secret cannot be opened" },
     { "internal", 500, "The server failed" }
 };
 
@@ -381,6 +386,11 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
         case NGX_HTTP_WEBHOOK_OP_KEY_DELETE:
             return NGX_HTTP_WEBHOOK_KEY_NOT_FOUND;
 
+        case NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_GET:
+        case NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_UPDATE:
+        case NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_DELETE:
+            return NGX_HTTP_WEBHOOK_EVENT_TYPE_NOT_FOUND;
+
         default:
             return NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND;
         }
@@ -391,14 +401,33 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
     case NGX_HTTP_WEBHOOK_STORE_HAS_ACCESS:
         return NGX_HTTP_WEBHOOK_ACCESS_ENABLED;
 
+    case NGX_HTTP_WEBHOOK_STORE_NAME_TAKEN:
+        return NGX_HTTP_WEBHOOK_NAME_TAKEN;
+
     case NGX_HTTP_WEBHOOK_STORE_LIMIT:
         if (op->type == NGX_HTTP_WEBHOOK_OP_KEY_CREATE) {
             *detail = "There may be 1000 keys";
             return NGX_HTTP_WEBHOOK_KEY_LIMIT;
         }
 
-        *detail = "A company may have 100 webhooks";
+        if (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_CREATE) {
+            *detail = "There may be 1000 event types";
+            return NGX_HTTP_WEBHOOK_EVENT_TYPE_LIMIT;
+        }
+
+        *detail = "The company has as many webhooks as it may have";
         return NGX_HTTP_WEBHOOK_WEBHOOK_LIMIT;
+
+    case NGX_HTTP_WEBHOOK_STORE_UNKNOWN_EVENT:
+        return NGX_HTTP_WEBHOOK_UNKNOWN_EVENT;
+
+    case NGX_HTTP_WEBHOOK_STORE_INVALID:
+        *detail = op->refused.detail;
+        return NGX_HTTP_WEBHOOK_INVALID;
+
+    case NGX_HTTP_WEBHOOK_STORE_SEALED:
+        *detail = "It is sealed with a key that the server does not have";
+        return NGX_HTTP_WEBHOOK_SECRET_SEALED;
 
     case NGX_HTTP_WEBHOOK_STORE_KEY_REUSED:
         *detail = "An event with other contents came with this idempotency "
@@ -415,7 +444,23 @@ ngx_int_t
 ngx_http_webhook_store_failed(ngx_http_request_t *r, ngx_http_webhook_op_t *op)
 {
     const char                  *detail;
+    ngx_array_t                  errors;
+    ngx_http_webhook_error_t     error;
     ngx_http_webhook_problem_e   problem;
+
+    if (op->status == NGX_HTTP_WEBHOOK_STORE_INVALID) {
+
+        error.pointer = op->refused.pointer;
+        error.code = op->refused.code;
+        error.detail = op->refused.detail;
+
+        ngx_memzero(&errors, sizeof(ngx_array_t));
+
+        errors.elts = &error;
+        errors.nelts = 1;
+
+        return ngx_http_webhook_invalid(r, &errors);
+    }
 
     problem = ngx_http_webhook_store_problem(op, &detail);
 

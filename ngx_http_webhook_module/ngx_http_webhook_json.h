@@ -118,4 +118,15 @@ ngx_int_t ngx_http_webhook_json_end(ngx_http_webhook_json_writer_t *w,
     ngx_str_t *text);
 
 
+/*
+ * json_merge.c: a merge patch (RFC 7396).  Gives the target, a JSON text or
+ * null, with the patch, a JSON text, applied; memory of the pool or the
+ * patch's own.  Members that the patch does not name are kept to the byte.
+ * NGX_DECLINED where the two are objects nested deeper than 64, NGX_ERROR
+ * without memory.  Any thread.
+ */
+ngx_int_t ngx_http_webhook_json_merge(ngx_pool_t *pool, ngx_str_t *target,
+    ngx_str_t *patch, ngx_str_t *result);
+
+
 #endif /* _NGX_HTTP_WEBHOOK_JSON_H_INCLUDED_ */

@@ -121,6 +121,7 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->conf.encryption_key = wmcf->keys->encryption;
     store->conf.log = cycle->log;
     store->conf.window = wmcf->idempotency_window;
+    store->conf.strict = wmcf->strict_events;
     store->conf.keep_payloads = wmcf->keep_payloads;
     store->conf.keep_logs = wmcf->keep_logs;
     store->conf.operator = wmcf->operator;

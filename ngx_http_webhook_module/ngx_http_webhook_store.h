@@ -30,6 +30,7 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_MESSAGE_DELETE,
     NGX_HTTP_WEBHOOK_OP_KEY_CREATE,
     NGX_HTTP_WEBHOOK_OP_ACCESS_REQUEST,
+    NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_UPDATE,
     /* written, each in a transaction of its own: they change the snapshot */
     NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE,
     NGX_HTTP_WEBHOOK_OP_COMPANY_UPDATE,
@@ -40,6 +41,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_DELETE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_ROTATE,
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_DISABLE,
+    NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_CREATE,
+    NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_DELETE,
     /* read, beside the writer */
     NGX_HTTP_WEBHOOK_OP_COMPANY_GET,
     NGX_HTTP_WEBHOOK_OP_COMPANY_LIST,
@@ -51,12 +54,14 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_WEBHOOK_LIST,
     NGX_HTTP_WEBHOOK_OP_EVENT_LIST,
     NGX_HTTP_WEBHOOK_OP_EVENT_GET,
+    NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_GET,
+    NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_LIST,
     NGX_HTTP_WEBHOOK_OP_N
 } ngx_http_webhook_op_e;
 
 #define ngx_http_webhook_op_configures(type)                                  \
     ((type) >= NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE                             \
-     && (type) <= NGX_HTTP_WEBHOOK_OP_WEBHOOK_DISABLE)
+     && (type) <= NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_DELETE)
 
 #define ngx_http_webhook_op_reads(type)                                       \
     ((type) >= NGX_HTTP_WEBHOOK_OP_COMPANY_GET)
@@ -71,8 +76,21 @@ typedef enum {
     NGX_HTTP_WEBHOOK_STORE_UID_TAKEN,
     NGX_HTTP_WEBHOOK_STORE_LIMIT,
     NGX_HTTP_WEBHOOK_STORE_HAS_ACCESS,         /* already */
-    NGX_HTTP_WEBHOOK_STORE_KEY_REUSED          /* for another event */
+    NGX_HTTP_WEBHOOK_STORE_KEY_REUSED,         /* for another event */
+    NGX_HTTP_WEBHOOK_STORE_INVALID,            /* "refused" tells */
+    NGX_HTTP_WEBHOOK_STORE_NAME_TAKEN,
+    NGX_HTTP_WEBHOOK_STORE_UNKNOWN_EVENT,      /* not in the catalogue */
+    NGX_HTTP_WEBHOOK_STORE_SEALED              /* no key opens a secret */
 } ngx_http_webhook_store_status_e;
+
+
+/* What is wrong with a member, where only the store can tell. */
+
+typedef struct {
+    ngx_str_t                        pointer;     /* RFC 6901 */
+    const char                      *code;
+    const char                      *detail;
+} ngx_http_webhook_refused_t;
 
 
 /*
@@ -91,6 +109,7 @@ struct ngx_http_webhook_op_s {
     ngx_queue_t                      queue;
     ngx_http_webhook_op_e            type;
     ngx_http_webhook_store_status_e  status;
+    ngx_http_webhook_refused_t       refused;
     ngx_pool_t                      *pool;
     ngx_http_webhook_op_pt           handler;
     void                            *data;
@@ -393,6 +412,44 @@ typedef struct {
 } ngx_http_webhook_event_op_t;
 
 
+typedef struct {
+    ngx_str_t                        name;
+    ngx_str_t                        description;
+    ngx_str_t                        example;     /* JSON, or null */
+    ngx_str_t                        schema;      /* JSON, or null */
+    int64_t                          created_at;
+    int64_t                          updated_at;
+} ngx_http_webhook_event_type_t;
+
+
+/*
+ * EVENT_TYPE_CREATE, _UPDATE (what set_* names; an object is merged into an
+ * object that is there, RFC 7396), _DELETE, _GET.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_http_webhook_event_type_t    type;
+    unsigned                         set_description:1;
+    unsigned                         set_example:1;
+    unsigned                         set_schema:1;
+} ngx_http_webhook_event_type_op_t;
+
+
+/*
+ * EVENT_TYPE_LIST: by name, a page of at most "limit" after the name "cursor";
+ * "next" is the cursor of the next page, null at the end.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        cursor;
+    ngx_uint_t                       limit;
+    ngx_array_t                     *rows;        /* of ..._event_type_t */
+    ngx_str_t                        next;
+} ngx_http_webhook_event_type_list_op_t;
+
+
 /*
  * What the writing thread carries out at a time: all operations that were
  * waiting when it became free.
@@ -425,6 +482,7 @@ typedef struct {
     ngx_uint_t                       sync;
     u_char                          *encryption_key;
     ngx_msec_t                       window;      /* of idempotency keys */
+    ngx_uint_t                       strict;      /* 1: events have types */
     ngx_msec_t                       keep_payloads;   /* 0: for ever */
     ngx_msec_t                       keep_logs;
     ngx_str_t                        operator;    /* its company, or null */

@@ -76,6 +76,7 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_message_delete,
     ngx_http_webhook_sqlite_api_key_create,
     ngx_http_webhook_sqlite_access_request,
+    ngx_http_webhook_sqlite_event_type_update,
     ngx_http_webhook_sqlite_company_create,
     ngx_http_webhook_sqlite_company_update,
     ngx_http_webhook_sqlite_company_delete,
@@ -85,6 +86,8 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_webhook_delete,
     ngx_http_webhook_sqlite_webhook_rotate,
     ngx_http_webhook_sqlite_webhook_disable,
+    ngx_http_webhook_sqlite_event_type_create,
+    ngx_http_webhook_sqlite_event_type_delete,
     ngx_http_webhook_sqlite_company_get,
     ngx_http_webhook_sqlite_company_list,
     ngx_http_webhook_sqlite_api_key_find,
@@ -94,7 +97,9 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_webhook_get,
     ngx_http_webhook_sqlite_webhook_list,
     ngx_http_webhook_sqlite_event_list,
-    ngx_http_webhook_sqlite_event_get
+    ngx_http_webhook_sqlite_event_get,
+    ngx_http_webhook_sqlite_event_type_get,
+    ngx_http_webhook_sqlite_event_type_list
 };
 
 

@@ -85,6 +85,10 @@ typedef struct {
     ngx_rbtree_node_t                uids_sentinel;
     ngx_rbtree_t                     targets;
     ngx_rbtree_node_t                targets_sentinel;
+    ngx_pool_t                      *names_pool; /* of the catalogue's */
+    ngx_rbtree_t                     names;
+    ngx_rbtree_node_t                names_sentinel;
+    ngx_uint_t                       nnames;
     int64_t                          snapshot;   /* its generation */
     ngx_queue_t                      changed;    /* targets for the loop */
 
@@ -377,6 +381,38 @@ ngx_int_t ngx_http_webhook_sqlite_rules(sqlite3_stmt *stmt, int n,
 ngx_int_t ngx_http_webhook_sqlite_secret(ngx_http_webhook_sqlite_t *s,
     sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id, ngx_pool_t *pool,
     ngx_str_t *plain);
+
+/* sqlite_catalogue.c */
+
+ngx_int_t ngx_http_webhook_sqlite_event_type_create(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_event_type_update(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_event_type_delete(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_event_type_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_event_type_list(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op);
+
+/* The names of the catalogue, a part of the snapshot. */
+void ngx_http_webhook_sqlite_catalogue_init(ngx_http_webhook_sqlite_t *s);
+void ngx_http_webhook_sqlite_catalogue_free(ngx_http_webhook_sqlite_t *s);
+
+/* Loads them again where they changed after the snapshot's generation. */
+ngx_int_t ngx_http_webhook_sqlite_catalogue_load(ngx_http_webhook_sqlite_t *s);
+
+/* Returns 1 where an event may come in: all may, unless only known ones. */
+ngx_uint_t ngx_http_webhook_sqlite_event_known(ngx_http_webhook_sqlite_t *s,
+    ngx_str_t *event);
+
+/*
+ * Checks the subscriptions of a webhook: where one takes no event that may
+ * come in, op->status is INVALID, and op->refused tells which.
+ */
+ngx_int_t ngx_http_webhook_sqlite_subscriptions_known(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op,
+    ngx_http_webhook_webhook_t *webhook);
 
 /* sqlite_erase.c */
 

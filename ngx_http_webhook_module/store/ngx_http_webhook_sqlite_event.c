@@ -63,6 +63,13 @@ ngx_http_webhook_sqlite_ingest(ngx_http_webhook_sqlite_t *s,
         }
     }
 
+    if (op->type == NGX_HTTP_WEBHOOK_OP_INGEST
+        && !ngx_http_webhook_sqlite_event_known(s, &in->message.event))
+    {
+        op->status = NGX_HTTP_WEBHOOK_STORE_UNKNOWN_EVENT;
+        return NGX_OK;
+    }
+
     if (op->type == NGX_HTTP_WEBHOOK_OP_TEST) {
 
         target = ngx_http_webhook_sqlite_target(s, in->webhook_id);

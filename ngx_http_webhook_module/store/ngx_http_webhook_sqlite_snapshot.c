@@ -6,7 +6,7 @@
 
 /*
  * The compiled configuration: which companies there are, who of them has
- * access, and which webhooks want what.  It belongs to the writing thread.
+ * access, which webhooks want what, and which events there are.  It belongs to the writing thread.
  * It is brought up to date from the rows that changed after its generation,
  * so that a change of one among 100,000 webhooks costs one.  Each new version
  * of a webhook also goes to the event loop, by the "changed" queue.
@@ -87,6 +87,8 @@ ngx_http_webhook_sqlite_snapshot_init(ngx_http_webhook_sqlite_t *s)
     ngx_rbtree_init(&s->targets, &s->targets_sentinel,
                     ngx_rbtree_insert_value);
 
+    ngx_http_webhook_sqlite_catalogue_init(s);
+
     s->snapshot = 0;
 
     return NGX_OK;
@@ -131,6 +133,7 @@ ngx_http_webhook_sqlite_snapshot_free(ngx_http_webhook_sqlite_t *s)
         ngx_rbtree_delete(&s->companies, &company->node);
         ngx_http_webhook_share_unref(company->share);
     }
+    ngx_http_webhook_sqlite_catalogue_free(s);
 
     ngx_destroy_pool(s->pool);
     s->pool = NULL;
@@ -145,7 +148,8 @@ ngx_http_webhook_sqlite_snapshot(ngx_http_webhook_sqlite_t *s)
     }
 
     if (ngx_http_webhook_sqlite_load_companies(s) != NGX_OK
-        || ngx_http_webhook_sqlite_load_webhooks(s) != NGX_OK)
+        || ngx_http_webhook_sqlite_load_webhooks(s) != NGX_OK
+        || ngx_http_webhook_sqlite_catalogue_load(s) != NGX_OK)
     {
         /* what was loaded is right, and will be loaded again */
         return NGX_ERROR;

@@ -361,6 +361,15 @@ ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
         return NGX_OK;
     }
 
+    if (ngx_http_webhook_sqlite_subscriptions_known(s, op, webhook) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (op->status != NGX_HTTP_WEBHOOK_STORE_OK) {
+        return NGX_OK;
+    }
+
     stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_WEBHOOK_COUNT);
     ngx_http_webhook_sqlite_int(stmt, 1, webhook->company_id);
 
@@ -372,7 +381,7 @@ ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
 
     (void) sqlite3_reset(stmt);
 
-    if (count >= NGX_HTTP_WEBHOOK_MAX_WEBHOOKS) {
+    if (count >= (ngx_int_t) s->conf->wmcf->max_webhooks) {
         op->status = NGX_HTTP_WEBHOOK_STORE_LIMIT;
         return NGX_OK;
     }
@@ -455,6 +464,17 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
     }
 
     if (row.id == 0) {
+        return NGX_OK;
+    }
+
+    if (wop->set_events
+        && ngx_http_webhook_sqlite_subscriptions_known(s, op, webhook)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (op->status != NGX_HTTP_WEBHOOK_STORE_OK) {
         return NGX_OK;
     }
 
