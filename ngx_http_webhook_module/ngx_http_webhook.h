@@ -38,6 +38,8 @@
 #define NGX_HTTP_WEBHOOK_MAX_WEBHOOKS     1000  /* webhooks a company */
 #define NGX_HTTP_WEBHOOK_MAX_EVENT_TYPES  1000
 #define NGX_HTTP_WEBHOOK_MAX_EXAMPLE      32768 /* or a schema */
+#define NGX_HTTP_WEBHOOK_MAX_HEADERS      20    /* of a webhook's own, */
+#define NGX_HTTP_WEBHOOK_HEADERS_SIZE     4096  /* in all, as they are sent */
 #define NGX_HTTP_WEBHOOK_MAX_ATTEMPTS     33    /* 32 delays */
 #define NGX_HTTP_WEBHOOK_MAX_KEY          255   /* of idempotency */
 #define NGX_HTTP_WEBHOOK_MAX_KEYS         1000  /* of the API */
@@ -98,6 +100,14 @@ typedef struct {
 } ngx_http_webhook_rules_t;
 
 
+/* A header of a webhook's own. */
+
+typedef struct {
+    ngx_str_t                       name;
+    ngx_str_t                       value;
+} ngx_http_webhook_header_t;
+
+
 typedef struct {
     ngx_str_t                       name;      /* host, lower case */
     in_port_t                       port;
@@ -143,6 +153,8 @@ typedef struct {
     ngx_str_t                       trusted_certificate;
     void                           *trusted_store;    /* X509_STORE */
 
+    ngx_str_t                       root_file;        /* null: beside the */
+    ngx_str_t                       encryption_file;  /* store */
     ngx_http_webhook_keys_t        *keys;
     ngx_http_conf_ctx_t            *ctx;              /* of the deliveries, */
     ngx_str_t                       deliver_via;      /* or this location of */

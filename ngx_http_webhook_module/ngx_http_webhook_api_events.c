@@ -9,7 +9,7 @@
  */
 
 
-#include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_api_headers.h"
 #include "ngx_http_webhook_name.h"
 
 
@@ -323,11 +323,17 @@ ngx_http_webhook_attempt_request(ngx_http_webhook_json_writer_t *w,
     ngx_http_webhook_json_string(w, "X-Timestamp", &timestamp);
     ngx_http_webhook_json_string(w, "X-Signature", &a->signature);
 
+    if (a->previous.len) {
+        ngx_http_webhook_json_string(w, "X-Signature-Previous", &a->previous);
+    }
+
     if (a->standard.len) {
         ngx_http_webhook_json_id(w, "webhook-id", "evt_", event_id);
         ngx_http_webhook_json_string(w, "webhook-timestamp", &timestamp);
         ngx_http_webhook_json_string(w, "webhook-signature", &a->standard);
     }
+
+    ngx_http_webhook_headers_sent(w, &a->header_names);
 
     ngx_http_webhook_json_close_object(w);
     ngx_http_webhook_json_close_object(w);

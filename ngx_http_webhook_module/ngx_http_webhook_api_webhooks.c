@@ -10,6 +10,7 @@
 
 
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_api_headers.h"
 #include "ngx_http_webhook_api_rules.h"
 #include "ngx_http_webhook_ingest.h"
 #include "ngx_http_webhook_name.h"
@@ -36,6 +37,8 @@ static ngx_int_t ngx_http_webhook_webhook_description(
     ngx_http_webhook_api_t *api, ngx_http_webhook_json_t *json, void *data);
 static ngx_int_t ngx_http_webhook_webhook_enabled(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, void *data);
+static ngx_int_t ngx_http_webhook_webhook_secret(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, void *data);
 static ngx_int_t ngx_http_webhook_webhook_grace(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, void *data);
 static ngx_http_webhook_webhook_op_t *ngx_http_webhook_webhook_op(
@@ -56,6 +59,8 @@ static ngx_http_webhook_api_member_t  ngx_http_webhook_webhook_new[] = {
     { ngx_string("rate_limit"), ngx_http_webhook_rules_rate, 0 },
     { ngx_string("retry_delays"), ngx_http_webhook_rules_delays, 0 },
     { ngx_string("ordered"), ngx_http_webhook_rules_ordered, 0 },
+    { ngx_string("headers"), ngx_http_webhook_headers_new, 0 },
+    { ngx_string("secret"), ngx_http_webhook_webhook_secret, 0 },
     { ngx_null_string, NULL, 0 }
 };
 
@@ -69,6 +74,7 @@ static ngx_http_webhook_api_member_t  ngx_http_webhook_webhook_patch[] = {
     { ngx_string("rate_limit"), ngx_http_webhook_rules_rate, 0 },
     { ngx_string("retry_delays"), ngx_http_webhook_rules_delays, 0 },
     { ngx_string("ordered"), ngx_http_webhook_rules_ordered, 0 },
+    { ngx_string("headers"), ngx_http_webhook_headers_patch, 0 },
     { ngx_null_string, NULL, 0 }
 };
 
@@ -223,6 +229,28 @@ ngx_http_webhook_webhook_enabled(ngx_http_webhook_api_t *api,
 }
 
 
+/* The secret of the client's own, in the place of the one that was made. */
+
+static ngx_int_t
+ngx_http_webhook_webhook_secret(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, void *data)
+{
+    ngx_http_webhook_webhook_op_t *wop = data;
+
+    if (json->type == NGX_HTTP_WEBHOOK_JSON_STRING
+        && !ngx_http_webhook_secret_valid(&json->text))
+    {
+        return ngx_http_webhook_api_error(api, json, "invalid_value",
+                                          "A secret is \"whsec_\" and the "
+                                          "base64 of 24 to 64 bytes");
+    }
+
+    return ngx_http_webhook_api_string(api, json, 1,
+                                       NGX_HTTP_WEBHOOK_SECRET_TEXT,
+                                       wop->op.pool, &wop->webhook.secret);
+}
+
+
 static ngx_int_t
 ngx_http_webhook_webhook_grace(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, void *data)
@@ -288,6 +316,7 @@ ngx_http_webhook_webhook_members(ngx_http_webhook_json_writer_t *w,
     }
 
     ngx_http_webhook_rules_write(w, &webhook->rules);
+    ngx_http_webhook_headers_write(w, webhook);
 
     ngx_http_webhook_json_object(w, "health");
     ngx_http_webhook_json_cstring(w, "breaker", webhook->open_until == 0
@@ -517,9 +546,17 @@ ngx_http_webhook_api_webhook_delete(ngx_http_webhook_api_t *api)
 ngx_int_t
 ngx_http_webhook_api_secret_get(ngx_http_webhook_api_t *api)
 {
-    return ngx_http_webhook_webhook_simple(api,
-                                           NGX_HTTP_WEBHOOK_OP_WEBHOOK_GET,
-                                           ngx_http_webhook_secret_done);
+    ngx_http_webhook_webhook_op_t  *wop;
+
+    wop = ngx_http_webhook_webhook_op(api, NGX_HTTP_WEBHOOK_OP_WEBHOOK_GET,
+                                      ngx_http_webhook_secret_done);
+    if (wop == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    wop->open = 1;
+
+    return ngx_http_webhook_api_post(api, &wop->op, &wop->ref);
 }
 
 

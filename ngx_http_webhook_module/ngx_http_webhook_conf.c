@@ -84,6 +84,20 @@ ngx_command_t  ngx_http_webhook_commands[] = {
       0,
       NULL },
 
+    { ngx_string("webhook_root_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, root_file),
+      NULL },
+
+    { ngx_string("webhook_encryption_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_webhook_main_conf_t, encryption_file),
+      NULL },
+
     { ngx_string("webhook_ingest"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_webhook_handler,
@@ -416,6 +430,8 @@ ngx_http_webhook_create_main_conf(ngx_conf_t *cf)
      *     wmcf->store_path = { 0, NULL };
      *     wmcf->store_dir = { 0, NULL };
      *     wmcf->store_sync = 0;
+     *     wmcf->root_file = { 0, NULL };
+     *     wmcf->encryption_file = { 0, NULL };
      *     wmcf->retry_delays = NULL;
      *     wmcf->deliver_via = { 0, NULL };
      *     wmcf->allow_addresses = NULL;

@@ -200,8 +200,8 @@ ngx_http_webhook_store_foreign(ngx_conf_t *cf,
 
         if (ngx_strcmp(name, ".") != 0
             && ngx_strcmp(name, "..") != 0
-            && ngx_strcmp(name, "root.key") != 0
-            && ngx_strcmp(name, "encryption.key") != 0
+            && ngx_strncmp(name, "root.key", 8) != 0
+            && ngx_strncmp(name, "encryption.key", 14) != 0
             && ngx_strncmp(name, base, len) != 0)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

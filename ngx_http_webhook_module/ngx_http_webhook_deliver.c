@@ -93,6 +93,10 @@ ngx_http_webhook_deliver(ngx_http_webhook_main_conf_t *wmcf,
     d->attempt.signed_at = ts.tv_sec;
     d->attempt.url = target->url_text;
 
+    if (target->nheaders) {
+        d->attempt.header_names = target->header_names;
+    }
+
     if (ngx_http_webhook_deliver_sign(d) != NGX_OK
         || ngx_http_webhook_deliver_request(d) != NGX_OK)
     {
@@ -209,7 +213,7 @@ ngx_http_webhook_deliver_sign(ngx_http_webhook_delivery_t *d)
     d->url.len = ngx_sprintf(p, "%V%Z", &url->uri) - d->url.data - 1;
 
     if (target->secret.len == 0) {
-        return NGX_OK;                      /* target->refused tells it */
+        return NGX_OK;                      /* target->locked tells it */
     }
 
     if (ngx_http_webhook_sign(&target->secret, &d->body, a->signature.data)
@@ -223,17 +227,17 @@ ngx_http_webhook_deliver_sign(ngx_http_webhook_delivery_t *d)
     previous = target->previous.len && target->previous_until > a->started_at;
 
     if (previous) {
-        d->previous.data = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_HEX_LEN);
+        a->previous.data = ngx_pnalloc(d->pool, NGX_HTTP_WEBHOOK_HEX_LEN);
 
-        if (d->previous.data == NULL
+        if (a->previous.data == NULL
             || ngx_http_webhook_sign(&target->previous, &d->body,
-                                     d->previous.data)
+                                     a->previous.data)
                != NGX_OK)
         {
             return NGX_ERROR;
         }
 
-        d->previous.len = NGX_HTTP_WEBHOOK_HEX_LEN;
+        a->previous.len = NGX_HTTP_WEBHOOK_HEX_LEN;
     }
 
     if (!d->wmcf->standard_headers) {
@@ -489,6 +493,12 @@ ngx_http_webhook_deliver_send(ngx_http_request_t *sr)
         return;
     }
 
+    if (d->target->locked) {
+        ngx_http_webhook_deliver_fail(d, "secret_unavailable",
+                                      "its secret cannot be opened");
+        return;
+    }
+
     if (ngx_http_webhook_resolve(d->wmcf, &d->resolve) == NGX_OK) {
         ngx_http_webhook_deliver_resolved(&d->resolve);
     }
@@ -539,7 +549,8 @@ ngx_http_webhook_deliver_fail(ngx_http_webhook_delivery_t *d,
 
     a = &d->attempt;
 
-    a->internal = (ngx_strcmp(error, "internal") == 0);
+    a->internal = (ngx_strcmp(error, "internal") == 0
+                   || ngx_strcmp(error, "secret_unavailable") == 0);
     a->error.data = (u_char *) error;
     a->error.len = ngx_strlen(error);
     a->detail.data = (u_char *) detail;

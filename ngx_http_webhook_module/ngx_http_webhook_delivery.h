@@ -52,7 +52,6 @@ struct ngx_http_webhook_delivery_s {
     ngx_str_t                        url;
     ngx_str_t                        content;     /* "<id>.<time>.<body>" */
     ngx_str_t                        body;        /* its tail */
-    ngx_str_t                        previous;    /* X-Signature-Previous */
     ngx_http_webhook_resolve_t       resolve;
 
     /* the detached request */

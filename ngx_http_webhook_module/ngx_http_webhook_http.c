@@ -17,9 +17,6 @@
 #include "ngx_http_webhook_http.h"
 
 
-#define NGX_HTTP_WEBHOOK_MAX_ERRORS  32
-
-
 typedef struct {
     const char  *code;
     ngx_uint_t   status;
@@ -259,54 +256,6 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
 
     return ngx_http_webhook_send_typed(r, p->status,
                                        "application/problem+json", &text);
-}
-
-
-ngx_uint_t
-ngx_http_webhook_error_add(ngx_array_t *errors, ngx_str_t *member,
-    const char *code, const char *detail)
-{
-    size_t                     i;
-    u_char                    *p;
-    ngx_http_webhook_error_t  *error;
-
-    if (errors->nelts == NGX_HTTP_WEBHOOK_MAX_ERRORS) {
-        return 1;
-    }
-
-    error = ngx_array_push(errors);
-    if (error == NULL) {
-        return 0;
-    }
-
-    p = ngx_pnalloc(errors->pool, 1 + 2 * member->len);
-    if (p == NULL) {
-        errors->nelts--;
-        return 0;
-    }
-
-    error->code = code;
-    error->detail = detail;
-    error->pointer.data = p;
-
-    if (member->data) {
-        *p++ = '/';
-    }
-
-    for (i = 0; i < member->len; i++) {
-
-        if (member->data[i] == '~' || member->data[i] == '/') {
-            *p++ = '~';
-            *p++ = (member->data[i] == '~') ? '0' : '1';
-            continue;
-        }
-
-        *p++ = member->data[i];
-    }
-
-    error->pointer.len = p - error->pointer.data;
-
-    return 1;
 }
 
 

@@ -87,9 +87,14 @@ ngx_int_t ngx_http_webhook_problem(ngx_http_request_t *r,
 /* INVALID with the list of what is wrong, an array of ..._error_t. */
 ngx_int_t ngx_http_webhook_invalid(ngx_http_request_t *r, ngx_array_t *errors);
 
-/* Adds to such a list, at "/<member>", 32 at the most; 0 without memory. */
+/*
+ * Adds to such a list, at "/<member>" or "/<member>/<child>", 32 at the most;
+ * 0 without memory.
+ */
 ngx_uint_t ngx_http_webhook_error_add(ngx_array_t *errors, ngx_str_t *member,
     const char *code, const char *detail);
+ngx_uint_t ngx_http_webhook_error_below(ngx_array_t *errors,
+    ngx_str_t *member, ngx_str_t *child, const char *code, const char *detail);
 
 /* The status and the code of a problem, for an answer of many parts. */
 ngx_uint_t ngx_http_webhook_problem_status(ngx_http_webhook_problem_e problem);

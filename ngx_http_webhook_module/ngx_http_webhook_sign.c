@@ -23,10 +23,15 @@
 #define NGX_HTTP_WEBHOOK_NONCE_LEN     12
 #define NGX_HTTP_WEBHOOK_TAG_LEN       16
 #define NGX_HTTP_WEBHOOK_MAC_LEN       32
+#define NGX_HTTP_WEBHOOK_BOUND_LEN     (2 * sizeof(int64_t))
 
 
 static ngx_int_t ngx_http_webhook_hmac(u_char *key, size_t len,
     ngx_str_t *text, u_char *mac);
+static size_t ngx_http_webhook_seal_bound(u_char *buf,
+    ngx_http_webhook_id_t bound, ngx_http_webhook_sealed_e what);
+static ngx_int_t ngx_http_webhook_unseal_by(u_char *key, u_char *bound,
+    size_t bound_len, ngx_str_t *sealed, u_char *plain);
 
 
 ngx_int_t
@@ -51,6 +56,50 @@ ngx_http_webhook_secret_make(u_char *secret)
     OPENSSL_cleanse(random, sizeof(random));
 
     return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_secret_valid(ngx_str_t *secret)
+{
+    u_char      key[128], text[128];
+    size_t      prefix;
+    ngx_str_t   src, dst, again;
+    ngx_uint_t  valid;
+
+    prefix = sizeof(NGX_HTTP_WEBHOOK_SECRET_PREFIX) - 1;
+
+    if (secret->len <= prefix
+        || ngx_strncmp(secret->data, NGX_HTTP_WEBHOOK_SECRET_PREFIX, prefix)
+           != 0)
+    {
+        return 0;
+    }
+
+    src.data = secret->data + prefix;
+    src.len = secret->len - prefix;
+    dst.data = key;
+    again.data = text;
+
+    if (src.len > ngx_base64_encoded_length(NGX_HTTP_WEBHOOK_SECRET_MAX)
+        || ngx_decode_base64(&dst, &src) != NGX_OK
+        || dst.len < NGX_HTTP_WEBHOOK_SECRET_MIN
+        || dst.len > NGX_HTTP_WEBHOOK_SECRET_MAX)
+    {
+        return 0;
+    }
+
+    /* one text for each key: no bits left over, the padding in its place */
+
+    ngx_encode_base64(&again, &dst);
+
+    valid = (again.len == src.len
+             && ngx_memcmp(again.data, src.data, src.len) == 0);
+
+    OPENSSL_cleanse(key, sizeof(key));
+    OPENSSL_cleanse(text, sizeof(text));
+
+    return valid;
 }
 
 
@@ -174,12 +223,53 @@ ngx_http_webhook_digest(ngx_str_t *text, u_char *digest)
 }
 
 
+uint32_t
+ngx_http_webhook_key_id(u_char *key)
+{
+    u_char     digest[NGX_HTTP_WEBHOOK_KEY_LEN];
+    uint32_t   id;
+    ngx_str_t  text;
+
+    text.data = key;
+    text.len = NGX_HTTP_WEBHOOK_KEY_LEN;
+
+    if (ngx_http_webhook_digest(&text, digest) != NGX_OK) {
+        return 0;
+    }
+
+    id = (uint32_t) digest[0] << 24 | digest[1] << 16 | digest[2] << 8
+         | digest[3];
+
+    return id ? id : 1;
+}
+
+
+/* Secrets are bound to their webhook alone, as they always were. */
+
+static size_t
+ngx_http_webhook_seal_bound(u_char *buf, ngx_http_webhook_id_t bound,
+    ngx_http_webhook_sealed_e what)
+{
+    int64_t  n;
+
+    n = what;
+
+    ngx_memcpy(buf, &bound, sizeof(int64_t));
+    ngx_memcpy(buf + sizeof(int64_t), &n, sizeof(int64_t));
+
+    return (what == NGX_HTTP_WEBHOOK_SEALED_SECRET)
+           ? sizeof(int64_t) : NGX_HTTP_WEBHOOK_BOUND_LEN;
+}
+
+
 ngx_int_t
-ngx_http_webhook_seal(u_char *key, ngx_http_webhook_id_t bound,
+ngx_http_webhook_seal(ngx_http_webhook_keyring_t *ring,
+    ngx_http_webhook_id_t bound, ngx_http_webhook_sealed_e what,
     ngx_str_t *plain, u_char *sealed)
 {
     int              len;
-    u_char          *nonce, *text, *tag;
+    u_char           buf[NGX_HTTP_WEBHOOK_BOUND_LEN], *nonce, *text, *tag;
+    size_t           n;
     ngx_int_t        rc;
     EVP_CIPHER_CTX  *ctx;
 
@@ -194,11 +284,12 @@ ngx_http_webhook_seal(u_char *key, ngx_http_webhook_id_t bound,
     }
 
     rc = NGX_ERROR;
+    n = ngx_http_webhook_seal_bound(buf, bound, what);
 
     if (RAND_bytes(nonce, NGX_HTTP_WEBHOOK_NONCE_LEN) == 1
-        && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1
-        && EVP_EncryptUpdate(ctx, NULL, &len, (u_char *) &bound,
-                             sizeof(bound)) == 1
+        && EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, ring->keys[0].key,
+                              nonce) == 1
+        && EVP_EncryptUpdate(ctx, NULL, &len, buf, n) == 1
         && EVP_EncryptUpdate(ctx, text, &len, plain->data, plain->len) == 1
         && EVP_EncryptFinal_ex(ctx, text + len, &len) == 1
         && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG,
@@ -214,7 +305,46 @@ ngx_http_webhook_seal(u_char *key, ngx_http_webhook_id_t bound,
 
 
 ngx_int_t
-ngx_http_webhook_unseal(u_char *key, ngx_http_webhook_id_t bound,
+ngx_http_webhook_unseal(ngx_http_webhook_keyring_t *ring, uint32_t id,
+    ngx_http_webhook_id_t bound, ngx_http_webhook_sealed_e what,
+    ngx_str_t *sealed, u_char *plain)
+{
+    u_char       buf[NGX_HTTP_WEBHOOK_BOUND_LEN];
+    size_t       len;
+    ngx_int_t    rc;
+    ngx_uint_t   i, pass;
+
+    if (sealed->len < NGX_HTTP_WEBHOOK_SEAL_OVERHEAD
+        || sealed->data[0] != NGX_HTTP_WEBHOOK_SEAL_VERSION)
+    {
+        return NGX_DECLINED;
+    }
+
+    len = ngx_http_webhook_seal_bound(buf, bound, what);
+
+    for (pass = 0; pass < 2; pass++) {
+
+        for (i = 0; i < ring->n; i++) {
+
+            if ((ring->keys[i].id == id) != (pass == 0)) {
+                continue;
+            }
+
+            rc = ngx_http_webhook_unseal_by(ring->keys[i].key, buf, len,
+                                            sealed, plain);
+
+            if (rc != NGX_DECLINED) {
+                return rc;
+            }
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_unseal_by(u_char *key, u_char *bound, size_t bound_len,
     ngx_str_t *sealed, u_char *plain)
 {
     int              len;
@@ -222,12 +352,6 @@ ngx_http_webhook_unseal(u_char *key, ngx_http_webhook_id_t bound,
     size_t           n;
     ngx_int_t        rc;
     EVP_CIPHER_CTX  *ctx;
-
-    if (sealed->len < NGX_HTTP_WEBHOOK_SEAL_OVERHEAD
-        || sealed->data[0] != NGX_HTTP_WEBHOOK_SEAL_VERSION)
-    {
-        return NGX_DECLINED;
-    }
 
     n = sealed->len - NGX_HTTP_WEBHOOK_SEAL_OVERHEAD;
     nonce = sealed->data + 1;
@@ -242,8 +366,7 @@ ngx_http_webhook_unseal(u_char *key, ngx_http_webhook_id_t bound,
     rc = NGX_DECLINED;
 
     if (EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, key, nonce) == 1
-        && EVP_DecryptUpdate(ctx, NULL, &len, (u_char *) &bound,
-                             sizeof(bound)) == 1
+        && EVP_DecryptUpdate(ctx, NULL, &len, bound, bound_len) == 1
         && EVP_DecryptUpdate(ctx, plain, &len, text, n) == 1
         && EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG,
                                NGX_HTTP_WEBHOOK_TAG_LEN, tag) == 1

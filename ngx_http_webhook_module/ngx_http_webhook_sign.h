@@ -25,6 +25,33 @@
 #define NGX_HTTP_WEBHOOK_SEAL_OVERHEAD   (1 + 12 + 16)  /* version, nonce,
                                                            tag */
 
+#define NGX_HTTP_WEBHOOK_SEAL_KEYS       16      /* of a key ring */
+#define NGX_HTTP_WEBHOOK_SECRET_MIN      24      /* bytes, decoded */
+#define NGX_HTTP_WEBHOOK_SECRET_MAX      64
+#define NGX_HTTP_WEBHOOK_SECRET_TEXT     (6 + 88)   /* base64 of 64 bytes */
+
+
+/* The encryption keys: the first one seals, each of them opens. */
+
+typedef struct {
+    uint32_t     id;         /* of the key, never 0: see _key_id */
+    u_char       key[NGX_HTTP_WEBHOOK_KEY_LEN];
+} ngx_http_webhook_seal_key_t;
+
+typedef struct {
+    ngx_uint_t                    n;
+    ngx_http_webhook_seal_key_t   keys[NGX_HTTP_WEBHOOK_SEAL_KEYS];
+} ngx_http_webhook_keyring_t;
+
+
+/* What is sealed: one cannot be put in the place of the other. */
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_SEALED_SECRET = 0,
+    NGX_HTTP_WEBHOOK_SEALED_HEADERS
+} ngx_http_webhook_sealed_e;
+
+
 /*
  * All but _sign and _sign_standard, which are the event loop's, may run in any
  * thread; all return NGX_ERROR where OpenSSL fails.
@@ -35,6 +62,12 @@
  * of NGX_HTTP_WEBHOOK_SECRET_LEN.
  */
 ngx_int_t ngx_http_webhook_secret_make(u_char *secret);
+
+/*
+ * Returns 1 where a text is a secret as Standard Webhooks 1.0 has them:
+ * "whsec_" and the base64 (RFC 4648, padded) of 24 to 64 bytes.
+ */
+ngx_uint_t ngx_http_webhook_secret_valid(ngx_str_t *secret);
 
 /*
  * X-Signature: HMAC-SHA256 of the body with the whole secret string as the
@@ -56,15 +89,25 @@ ngx_int_t ngx_http_webhook_sign_standard(ngx_str_t *secret,
 ngx_int_t ngx_http_webhook_digest(ngx_str_t *text, u_char *digest);
 
 /*
- * AES-256-GCM under the store's encryption key.  "bound" is data that the
- * sealed text is bound to without holding it (the webhook's identifier), so
- * that no row's secret can be put into another row.  Sealing writes
- * plain->len + NGX_HTTP_WEBHOOK_SEAL_OVERHEAD bytes, opening that much less.
- * Opening returns NGX_DECLINED where key, text or "bound" is not the one.
+ * What a key is called where it must not be shown: the first four bytes of
+ * its SHA-256.  Returns 0 where OpenSSL fails.
  */
-ngx_int_t ngx_http_webhook_seal(u_char *key, ngx_http_webhook_id_t bound,
+uint32_t ngx_http_webhook_key_id(u_char *key);
+
+/*
+ * AES-256-GCM under the store's encryption keys.  "bound" and "what" are data
+ * that the sealed text is bound to without holding it (the webhook's
+ * identifier), so that no row's secret can be put into another row.  Sealing
+ * takes the first key, and writes plain->len + NGX_HTTP_WEBHOOK_SEAL_OVERHEAD
+ * bytes; opening gives that much less.  It tries the key of that id first, and
+ * then the others.  Opening returns NGX_DECLINED where no key opens the text,
+ * or it, "bound" or "what" is not the one.
+ */
+ngx_int_t ngx_http_webhook_seal(ngx_http_webhook_keyring_t *ring,
+    ngx_http_webhook_id_t bound, ngx_http_webhook_sealed_e what,
     ngx_str_t *plain, u_char *sealed);
-ngx_int_t ngx_http_webhook_unseal(u_char *key, ngx_http_webhook_id_t bound,
+ngx_int_t ngx_http_webhook_unseal(ngx_http_webhook_keyring_t *ring,
+    uint32_t id, ngx_http_webhook_id_t bound, ngx_http_webhook_sealed_e what,
     ngx_str_t *sealed, u_char *plain);
 
 

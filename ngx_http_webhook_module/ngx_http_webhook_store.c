@@ -118,7 +118,8 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->conf.wmcf = wmcf;
     store->conf.path = wmcf->store_path;
     store->conf.sync = wmcf->store_sync;
-    store->conf.encryption_key = wmcf->keys->encryption;
+    store->conf.keyring = &wmcf->keys->encryption;
+    store->conf.key_file = wmcf->keys->encryption_file;
     store->conf.log = cycle->log;
     store->conf.window = wmcf->idempotency_window;
     store->conf.strict = wmcf->strict_events;

@@ -16,6 +16,7 @@
 
 
 #include "ngx_http_webhook.h"
+#include "ngx_http_webhook_sign.h"
 #include "ngx_http_webhook_target.h"
 
 
@@ -178,7 +179,9 @@ typedef struct {
     ngx_str_t                        url;
     time_t                           signed_at;
     ngx_str_t                        signature;
+    ngx_str_t                        previous;
     ngx_str_t                        standard;
+    ngx_str_t                        header_names;   /* a line each */
     ngx_str_t                        response_head;
     ngx_str_t                        response_body;
     unsigned                         truncated:1;
@@ -327,10 +330,13 @@ typedef struct {
     ngx_str_t                        description;
     ngx_str_t                        disabled_reason;  /* or null */
     ngx_str_t                        secret;
+    ngx_str_t                        previous;
     int64_t                          previous_until;
     int64_t                          updated_at;
     ngx_uint_t                       nevents;
     ngx_str_t                       *events;
+    ngx_uint_t                       nheaders;
+    ngx_http_webhook_header_t       *headers;     /* values: if opened */
     ngx_http_webhook_rules_t         rules;
     ngx_uint_t                       failures;    /* one after the other */
     int64_t                          since;       /* the first of them, ms */
@@ -343,8 +349,11 @@ typedef struct {
 /*
  * WEBHOOK_CREATE, _UPDATE (what set_* names), _DELETE, _ROTATE (the new
  * secret; the old one is good for "grace" ms more), _GET: of the company
- * "ref", which must have access unless the operation only reads.  _DISABLE: of
- * whatever company, for "disabled_reason".
+ * "ref", which must have access unless the operation only reads; what is
+ * sealed is only opened by _ROTATE, _UPDATE with "set_headers", and _GET with
+ * "open".  Headers are merged: one without a value goes, and before, with
+ * "no_headers", all that are there.  _DISABLE: of whatever company, for
+ * "disabled_reason".
  */
 
 typedef struct {
@@ -352,6 +361,9 @@ typedef struct {
     ngx_str_t                        ref;
     ngx_http_webhook_webhook_t       webhook;
     ngx_msec_t                       grace;
+    unsigned                         open:1;
+    unsigned                         set_headers:1;
+    unsigned                         no_headers:1;
     unsigned                         set_url:1;
     unsigned                         set_description:1;
     unsigned                         set_events:1;
@@ -480,7 +492,8 @@ typedef struct {
     ngx_http_webhook_main_conf_t    *wmcf;
     ngx_str_t                        path;
     ngx_uint_t                       sync;
-    u_char                          *encryption_key;
+    ngx_http_webhook_keyring_t      *keyring;
+    ngx_str_t                        key_file;    /* where it is from */
     ngx_msec_t                       window;      /* of idempotency keys */
     ngx_uint_t                       strict;      /* 1: events have types */
     ngx_msec_t                       keep_payloads;   /* 0: for ever */

@@ -66,6 +66,14 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
         size += model->events[i].len;
     }
 
+    size += model->nheaders * sizeof(ngx_http_webhook_header_t)
+            + model->header_names.len;
+
+    for (i = 0; i < model->nheaders; i++) {
+        size += model->headers[i].name.len + model->headers[i].value.len
+                + sizeof(": ");
+    }
+
     target = ngx_alloc(size, log);
     if (target == NULL) {
         return NULL;
@@ -90,8 +98,10 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
     target->refs = 1;
     target->load = load;
     target->events = (ngx_str_t *) (target + 1);
+    target->headers = (ngx_http_webhook_header_t *)
+                          (target->events + model->nevents);
 
-    p = (u_char *) (target->events + model->nevents);
+    p = (u_char *) (target->headers + model->nheaders);
 
     if (model->rules.delays) {
         target->rules.delays = (ngx_msec_t *) p;
@@ -112,6 +122,19 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
                                         &model->events[i]);
     }
 
+    p = ngx_http_webhook_target_str(p, &target->header_names,
+                                    &model->header_names);
+
+    for (i = 0; i < model->nheaders; i++) {
+        p = ngx_http_webhook_target_str(p, &target->headers[i].name,
+                                        &model->headers[i].name);
+        *p++ = ':';
+        *p++ = ' ';
+        p = ngx_http_webhook_target_str(p, &target->headers[i].value,
+                                        &model->headers[i].value);
+        *p++ = '\0';
+    }
+
     return target;
 }
 
@@ -119,6 +142,8 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
 void
 ngx_http_webhook_target_unref(ngx_http_webhook_target_t *target)
 {
+    ngx_uint_t  i;
+
     if (ngx_atomic_fetch_add(&target->refs, -1) != 1) {
         return;
     }
@@ -127,6 +152,11 @@ ngx_http_webhook_target_unref(ngx_http_webhook_target_t *target)
 
     OPENSSL_cleanse(target->secret.data, target->secret.len);
     OPENSSL_cleanse(target->previous.data, target->previous.len);
+
+    for (i = 0; i < target->nheaders; i++) {
+        OPENSSL_cleanse(target->headers[i].value.data,
+                        target->headers[i].value.len);
+    }
 
     ngx_free(target);
 }

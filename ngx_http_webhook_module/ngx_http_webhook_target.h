@@ -86,10 +86,16 @@ typedef struct {
     ngx_uint_t                   nevents;
     ngx_str_t                   *events;
 
+    ngx_uint_t                   nheaders; /* each with a line, "name: value"
+                                              and a zero, from name.data on */
+    ngx_http_webhook_header_t   *headers;
+    ngx_str_t                    header_names;     /* a line each */
+
     ngx_http_webhook_rules_t     rules;
 
     unsigned                     enabled:1;        /* and its company too */
     unsigned                     deleted:1;
+    unsigned                     locked:1;         /* no key opens its secret */
 } ngx_http_webhook_target_t;
 
 

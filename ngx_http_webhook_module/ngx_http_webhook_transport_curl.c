@@ -25,6 +25,7 @@
 
 
 #include "ngx_http_webhook_transport.h"
+#include "ngx_http_webhook_transport_headers.h"
 #include "ngx_http_webhook_curl.h"
 
 #include <openssl/ssl.h>
@@ -66,8 +67,6 @@ static ngx_http_webhook_transfer_t *ngx_http_webhook_transfer_get(
 static void ngx_http_webhook_transfer_free(ngx_http_webhook_transfer_t *t);
 static ngx_int_t ngx_http_webhook_transfer_options(
     ngx_http_webhook_transfer_t *t);
-static ngx_int_t ngx_http_webhook_transfer_headers(
-    ngx_http_webhook_transfer_t *t, ngx_http_webhook_delivery_t *d);
 static ngx_int_t ngx_http_webhook_transfer_addresses(
     ngx_http_webhook_transfer_t *t, ngx_http_webhook_delivery_t *d);
 static void ngx_http_webhook_transfer_done(void *data, CURL *easy, CURLcode rc);
@@ -483,7 +482,7 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
 
     ngx_queue_insert_tail(&transport->busy, &t->queue);
 
-    if (ngx_http_webhook_transfer_headers(t, d) != NGX_OK
+    if (ngx_http_webhook_transport_headers(&t->headers, d) != NGX_OK
         || ngx_http_webhook_transfer_addresses(t, d) != NGX_OK)
     {
         ngx_http_webhook_transfer_clear(t);
@@ -513,81 +512,6 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_transfer_append(struct curl_slist **list, const char *fmt, ...)
-{
-    u_char              line[2048], *p;
-    va_list             args;
-    struct curl_slist  *l;
-
-    va_start(args, fmt);
-    p = ngx_vslprintf(line, line + sizeof(line) - 1, fmt, args);
-    va_end(args);
-
-    *p = '\0';
-
-    l = curl_slist_append(*list, (char *) line);
-    if (l == NULL) {
-        return NGX_ERROR;
-    }
-
-    *list = l;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_transfer_headers(ngx_http_webhook_transfer_t *t,
-    ngx_http_webhook_delivery_t *d)
-{
-    struct curl_slist          **h;
-    ngx_http_webhook_attempt_t  *a;
-
-    h = &t->headers;
-    a = &d->attempt;
-
-    /* headers of libcurl's own are taken off */
-
-    if (ngx_http_webhook_transfer_append(h, "Accept:") != NGX_OK
-        || ngx_http_webhook_transfer_append(h, "Expect:") != NGX_OK
-        || ngx_http_webhook_transfer_append(h, "Content-Type: application/json")
-           != NGX_OK
-        || ngx_http_webhook_transfer_append(h, "X-Webhook-Event-Id: %V", &d->id)
-           != NGX_OK
-        || ngx_http_webhook_transfer_append(h, "X-Timestamp: %T", a->signed_at)
-           != NGX_OK
-        || ngx_http_webhook_transfer_append(h, "X-Signature: %V", &a->signature)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (d->previous.len
-        && ngx_http_webhook_transfer_append(h, "X-Signature-Previous: %V",
-                                        &d->previous)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (a->standard.len == 0) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_webhook_transfer_append(h, "webhook-id: %V", &d->id) != NGX_OK
-        || ngx_http_webhook_transfer_append(h, "webhook-timestamp: %T",
-                                        a->signed_at)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_webhook_transfer_append(h, "webhook-signature: %V",
-                                        &a->standard);
 }
 
 

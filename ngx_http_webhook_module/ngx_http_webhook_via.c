@@ -26,6 +26,8 @@
 
 static ngx_int_t ngx_http_webhook_via_header(ngx_http_webhook_delivery_t *d,
     const char *name, ngx_str_t *value);
+static ngx_int_t ngx_http_webhook_via_own_header(
+    ngx_http_webhook_delivery_t *d, ngx_http_webhook_header_t *header);
 static void ngx_http_webhook_via_expired(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_via_head_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_via_body_filter(ngx_http_request_t *r,
@@ -46,6 +48,7 @@ ngx_http_webhook_via_headers(ngx_http_webhook_delivery_t *d)
 {
     u_char                      *p;
     ngx_str_t                    time, agent, type;
+    ngx_uint_t                   i;
     ngx_http_request_t          *r;
     ngx_http_webhook_attempt_t  *a;
 
@@ -77,31 +80,53 @@ ngx_http_webhook_via_headers(ngx_http_webhook_delivery_t *d)
         return NGX_ERROR;
     }
 
-    if (d->previous.len
-        && ngx_http_webhook_via_header(d, "X-Signature-Previous", &d->previous)
+    if (a->previous.len
+        && ngx_http_webhook_via_header(d, "X-Signature-Previous", &a->previous)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (a->standard.len == 0) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_webhook_via_header(d, "webhook-id", &d->id) != NGX_OK
-        || ngx_http_webhook_via_header(d, "webhook-timestamp", &time)
-           != NGX_OK)
+    if (a->standard.len
+        && (ngx_http_webhook_via_header(d, "webhook-id", &d->id) != NGX_OK
+            || ngx_http_webhook_via_header(d, "webhook-timestamp", &time)
+               != NGX_OK
+            || ngx_http_webhook_via_header(d, "webhook-signature",
+                                           &a->standard)
+               != NGX_OK))
     {
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_via_header(d, "webhook-signature", &a->standard);
+    for (i = 0; i < d->target->nheaders; i++) {
+        if (ngx_http_webhook_via_own_header(d, &d->target->headers[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 
 static ngx_int_t
 ngx_http_webhook_via_header(ngx_http_webhook_delivery_t *d, const char *name,
     ngx_str_t *value)
+{
+    ngx_http_webhook_header_t  header;
+
+    header.name.len = ngx_strlen(name);
+    header.name.data = (u_char *) name;
+    header.value = *value;
+
+    return ngx_http_webhook_via_own_header(d, &header);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_via_own_header(ngx_http_webhook_delivery_t *d,
+    ngx_http_webhook_header_t *header)
 {
     ngx_table_elt_t  *h;
 
@@ -112,9 +137,8 @@ ngx_http_webhook_via_header(ngx_http_webhook_delivery_t *d, const char *name,
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
 
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
-    h->value = *value;
+    h->key = header->name;
+    h->value = header->value;
 
     h->lowcase_key = ngx_pnalloc(d->pool, h->key.len);
     if (h->lowcase_key == NULL) {

@@ -114,7 +114,9 @@ for (
     [ '{"url":"https://a.example.com/","events":["*.a"]}', 'invalid_value', '/events' ],
     [ '{"url":5,"events":["a"]}', 'wrong_type', '/url' ],
     [ '{"url":"http://a.example.com/","events":["a"]}', 'url_refused', '/url' ],
-    [ '{"url":"https://a.example.com/","events":["a"],"secret":"x"}', 'unknown_member', '/secret' ],
+    [ '{"url":"https://a.example.com/","events":["a"],"key":"x"}', 'unknown_member', '/key' ],
+    [ '{"url":"https://a.example.com/","events":["a"],"secret":"x"}', 'invalid_value', '/secret' ],
+    [ '{"url":"https://a.example.com/","events":["a"],"secret":null}', 'wrong_type', '/secret' ],
     [ '{"url":"https://a.example.com/","events":["a"],"description":"' . 'd' x 1025 . '"}', 'invalid_value', '/description' ],
 ) {
     my ($body, $code, $pointer) = @$_;

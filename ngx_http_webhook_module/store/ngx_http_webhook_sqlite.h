@@ -22,6 +22,9 @@
 
 #define NGX_HTTP_WEBHOOK_SQLITE_CANCELS    500   /* rows a claim */
 #define NGX_HTTP_WEBHOOK_SQLITE_PURGES     500   /* keys a look */
+#define NGX_HTTP_WEBHOOK_SQLITE_LOCKED     10000 /* ms to the next look at a
+                                                    webhook whose secret no
+                                                    key opens */
 #define NGX_HTTP_WEBHOOK_SQLITE_LOOKS      64    /* webhooks a claim */
 #define NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER   400   /* ms; claims come every 500 */
 #define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     4096  /* pages of the log from one
@@ -89,6 +92,8 @@ typedef struct {
     ngx_rbtree_t                     names;
     ngx_rbtree_node_t                names_sentinel;
     ngx_uint_t                       nnames;
+    ngx_uint_t                       nlocked;    /* loaded, and no key opens
+                                                    their secrets */
     int64_t                          snapshot;   /* its generation */
     ngx_queue_t                      changed;    /* targets for the loop */
 
@@ -102,6 +107,13 @@ typedef struct {
     int                              pages;      /* of the write-ahead log */
     int                              settled;    /* at the last checkpoint */
     int64_t                          indexed;    /* when it was asked for */
+    int64_t                          reseal_at;  /* ms, the next pass */
+    ngx_uint_t                       reseal_key; /* where it is: which key's,
+                                                    and the webhook */
+    ngx_http_webhook_id_t            reseal_id;
+    int64_t                          reseal_now; /* the last slice, ms */
+    ngx_uint_t                       resealed;   /* by this pass, */
+    ngx_uint_t                       resealing;  /* and 0 in the first one */
     ngx_uint_t                       unwell;     /* 1 where webhooks fail, 0,
                                                     or not looked yet */
     unsigned                         fatal:1;    /* the whole batch failed */
@@ -356,8 +368,6 @@ ngx_int_t ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 ngx_int_t ngx_http_webhook_sqlite_webhook_delete(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
-ngx_int_t ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op);
 ngx_int_t ngx_http_webhook_sqlite_webhook_disable(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 ngx_int_t ngx_http_webhook_sqlite_webhook_get(ngx_http_webhook_sqlite_t *s,
@@ -375,12 +385,47 @@ ngx_int_t ngx_http_webhook_sqlite_rules(sqlite3_stmt *stmt, int n,
     ngx_pool_t *pool, ngx_http_webhook_rules_t *rules);
 
 /*
- * A sealed column of a webhook, opened; a NULL has no data.  NGX_DECLINED
- * where the encryption key is another one, which is logged.
+ * The webhook that an operation names, with what is sealed where "open" is
+ * set.  Where there is none, or it cannot be opened, op.status is set.
  */
-ngx_int_t ngx_http_webhook_sqlite_secret(ngx_http_webhook_sqlite_t *s,
-    sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id, ngx_pool_t *pool,
-    ngx_str_t *plain);
+ngx_int_t ngx_http_webhook_sqlite_webhook_find(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_webhook_op_t *wop, ngx_uint_t access, ngx_uint_t open,
+    ngx_http_webhook_webhook_t *row);
+
+/* sqlite_seal.c: what is sealed in a webhook's row is sealed by one key */
+
+ngx_int_t ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* The names of a webhook's headers, from a column, in the pool. */
+ngx_int_t ngx_http_webhook_sqlite_header_names(sqlite3_stmt *stmt, int n,
+    ngx_pool_t *pool, ngx_http_webhook_webhook_t *webhook);
+
+/*
+ * Two columns from "n" on, the secrets, and three from "h" on, the headers'
+ * names and values and the key, into the webhook, whose id is set.
+ * NGX_DECLINED where no key opens them; _failed logs that.
+ */
+ngx_int_t ngx_http_webhook_sqlite_unseal(ngx_http_webhook_sqlite_t *s,
+    sqlite3_stmt *stmt, int n, int h, ngx_pool_t *pool,
+    ngx_http_webhook_webhook_t *webhook);
+void ngx_http_webhook_sqlite_unseal_failed(ngx_http_webhook_sqlite_t *s,
+    sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id);
+
+/* Stores a webhook's secrets and headers, sealed by the first key. */
+ngx_int_t ngx_http_webhook_sqlite_seal(ngx_http_webhook_sqlite_t *s,
+    ngx_pool_t *pool, ngx_http_webhook_webhook_t *webhook);
+
+/*
+ * Merges an operation's headers into those of the row; where these are too
+ * many or too long, op.status is INVALID.
+ */
+ngx_int_t ngx_http_webhook_sqlite_merge_headers(
+    ngx_http_webhook_webhook_op_t *wop, ngx_http_webhook_webhook_t *row);
+
+/* Seals some of what other keys have sealed by the first one. */
+ngx_int_t ngx_http_webhook_sqlite_reseal(ngx_http_webhook_sqlite_t *s,
+    ngx_uint_t *more);
 
 /* sqlite_catalogue.c */
 

@@ -198,6 +198,10 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
         until = ngx_max(until, s->now + (int64_t) wait);
     }
 
+    if (target->locked) {
+        until = ngx_max(until, s->now + NGX_HTTP_WEBHOOK_SQLITE_LOCKED);
+    }
+
     if (until > s->now) {
 
         if (ngx_http_webhook_sqlite_take(s, claim, target,

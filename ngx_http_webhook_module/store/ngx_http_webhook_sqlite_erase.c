@@ -154,6 +154,7 @@ ngx_http_webhook_sqlite_housekeep(ngx_http_webhook_sqlite_t *s)
         more = 0;
 
         if (ngx_http_webhook_sqlite_erase_companies(s, &more) != NGX_OK
+            || ngx_http_webhook_sqlite_reseal(s, &more) != NGX_OK
             || ngx_http_webhook_sqlite_expire_payloads(s, &more) != NGX_OK
             || ngx_http_webhook_sqlite_expire_logs(s, &more) != NGX_OK)
         {

@@ -281,6 +281,10 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
         until = ngx_max(until, s->now + (int64_t) wait);
     }
 
+    if (target->locked) {
+        until = ngx_max(until, s->now + NGX_HTTP_WEBHOOK_SQLITE_LOCKED);
+    }
+
     if (target->rules.ordered && !test) {
         in->ordered = 1;                     /* claimed, one by one */
 
@@ -401,6 +405,8 @@ ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_blob(stmt, 18, &a->response_head);
     ngx_http_webhook_sqlite_blob(stmt, 19, &a->response_body);
     ngx_http_webhook_sqlite_int(stmt, 20, a->truncated);
+    ngx_http_webhook_sqlite_text(stmt, 21, &a->previous);
+    ngx_http_webhook_sqlite_text(stmt, 22, &a->header_names);
 
     return ngx_http_webhook_sqlite_exec(s, stmt);
 }

@@ -167,6 +167,10 @@ ngx_http_webhook_sqlite_attempt_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
         || ngx_http_webhook_sqlite_column(stmt, 16, pool, &a->response_head)
            != NGX_OK
         || ngx_http_webhook_sqlite_column(stmt, 17, pool, &a->response_body)
+           != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 19, pool, &a->previous)
+           != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 20, pool, &a->header_names)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -15,7 +15,6 @@
 
 #include "ngx_http_webhook_sqlite.h"
 #include "ngx_http_webhook_name.h"
-#include "ngx_http_webhook_sign.h"
 
 #include <openssl/crypto.h>
 
@@ -36,6 +35,9 @@ static ngx_int_t ngx_http_webhook_sqlite_load_webhooks(
     ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_load_webhook(
     ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt, ngx_pool_t *pool);
+static ngx_int_t ngx_http_webhook_sqlite_load_sealed(
+    ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt, ngx_pool_t *pool,
+    ngx_http_webhook_target_t *model);
 static ngx_int_t ngx_http_webhook_sqlite_replace(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_target_t *model, ngx_uint_t wanted);
 static void ngx_http_webhook_sqlite_detach(ngx_http_webhook_sqlite_t *s,
@@ -133,6 +135,7 @@ ngx_http_webhook_sqlite_snapshot_free(ngx_http_webhook_sqlite_t *s)
         ngx_rbtree_delete(&s->companies, &company->node);
         ngx_http_webhook_share_unref(company->share);
     }
+
     ngx_http_webhook_sqlite_catalogue_free(s);
 
     ngx_destroy_pool(s->pool);
@@ -345,11 +348,13 @@ ngx_http_webhook_sqlite_load_webhooks(ngx_http_webhook_sqlite_t *s)
                                         NGX_HTTP_WEBHOOK_SQL_WEBHOOK_CHANGED);
     ngx_http_webhook_sqlite_int(stmt, 1, s->snapshot);
 
+    s->nlocked = 0;
+
     for ( ;; ) {
         rc = ngx_http_webhook_sqlite_step(s, stmt);
 
         if (rc != NGX_OK) {
-            return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+            break;
         }
 
         pool = ngx_create_pool(4096, s->log);
@@ -365,6 +370,15 @@ ngx_http_webhook_sqlite_load_webhooks(ngx_http_webhook_sqlite_t *s)
             return NGX_ERROR;
         }
     }
+
+    if (s->nlocked) {
+        ngx_log_error(NGX_LOG_CRIT, s->log, 0,
+                      "webhook store \"%V\": the secrets of %ui webhooks "
+                      "cannot be opened with \"%V\": their events wait",
+                      &s->conf->path, s->nlocked, &s->conf->key_file);
+    }
+
+    return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -405,20 +419,11 @@ ngx_http_webhook_sqlite_load_webhook(ngx_http_webhook_sqlite_t *s,
     model.refused = ngx_http_webhook_policy_url(s->conf->wmcf, pool,
                                                 &model.url_text, &model.url);
 
-    rc = ngx_http_webhook_sqlite_secret(s, stmt, 4, model.id, pool,
-                                        &model.secret);
-
-    if (rc == NGX_OK) {
-        rc = ngx_http_webhook_sqlite_secret(s, stmt, 5, model.id, pool,
-                                            &model.previous);
-    }
-
-    if (rc == NGX_ERROR) {
+    if (!model.deleted
+        && ngx_http_webhook_sqlite_load_sealed(s, stmt, pool, &model)
+           != NGX_OK)
+    {
         return NGX_ERROR;
-    }
-
-    if (rc == NGX_DECLINED && model.refused == NULL) {
-        model.refused = "has a secret that cannot be opened";
     }
 
     if (ngx_http_webhook_sqlite_subscriptions(s, model.id, pool,
@@ -434,6 +439,45 @@ ngx_http_webhook_sqlite_load_webhook(ngx_http_webhook_sqlite_t *s,
     OPENSSL_cleanse(model.previous.data, model.previous.len);
 
     return rc;
+}
+
+
+/* What no key opens waits until one does: nothing can be signed. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_load_sealed(ngx_http_webhook_sqlite_t *s,
+    sqlite3_stmt *stmt, ngx_pool_t *pool, ngx_http_webhook_target_t *model)
+{
+    ngx_int_t                    rc;
+    ngx_http_webhook_webhook_t   webhook;
+
+    ngx_memzero(&webhook, sizeof(ngx_http_webhook_webhook_t));
+
+    webhook.id = model->id;
+
+    rc = ngx_http_webhook_sqlite_unseal(s, stmt, 4, 13, pool, &webhook);
+
+    if (rc == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_DECLINED) {
+
+        if (s->nlocked++ == 0) {
+            ngx_http_webhook_sqlite_unseal_failed(s, stmt, 15, model->id);
+        }
+
+        model->locked = 1;
+        return NGX_OK;
+    }
+
+    model->secret = webhook.secret;
+    model->previous = webhook.previous;
+    model->nheaders = webhook.nheaders;
+    model->headers = webhook.headers;
+
+    return ngx_http_webhook_sqlite_column(stmt, 13, pool,
+                                          &model->header_names);
 }
 
 

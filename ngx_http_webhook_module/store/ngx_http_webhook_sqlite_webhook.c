@@ -12,28 +12,19 @@
 
 
 #include "ngx_http_webhook_sqlite.h"
-#include "ngx_http_webhook_sign.h"
 
-#include <openssl/crypto.h>
 
-static ngx_int_t ngx_http_webhook_sqlite_webhook_row(
-    ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt, ngx_pool_t *pool,
-    ngx_http_webhook_webhook_t *webhook);
-static ngx_int_t ngx_http_webhook_sqlite_webhook_find(
-    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_webhook_op_t *wop,
-    ngx_uint_t access, ngx_http_webhook_webhook_t *row);
+static ngx_int_t ngx_http_webhook_sqlite_webhook_row(sqlite3_stmt *stmt,
+    ngx_pool_t *pool, ngx_http_webhook_webhook_t *webhook);
 static ngx_int_t ngx_http_webhook_sqlite_subscribe(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_webhook_t *webhook);
-static ngx_int_t ngx_http_webhook_sqlite_sealed(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_id_t id, ngx_str_t *secret, ngx_pool_t *pool,
-    ngx_str_t *sealed);
 static ngx_int_t ngx_http_webhook_sqlite_wake(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id);
 
 
 static ngx_int_t
-ngx_http_webhook_sqlite_webhook_row(ngx_http_webhook_sqlite_t *s,
-    sqlite3_stmt *stmt, ngx_pool_t *pool, ngx_http_webhook_webhook_t *webhook)
+ngx_http_webhook_sqlite_webhook_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
+    ngx_http_webhook_webhook_t *webhook)
 {
     ngx_memzero(webhook, sizeof(ngx_http_webhook_webhook_t));
 
@@ -56,15 +47,12 @@ ngx_http_webhook_sqlite_webhook_row(ngx_http_webhook_sqlite_t *s,
                                           &webhook->disabled_reason)
             != NGX_OK
         || ngx_http_webhook_sqlite_rules(stmt, 10, pool, &webhook->rules)
-            != NGX_OK
-        || ngx_http_webhook_sqlite_secret(s, stmt, 5, webhook->id, pool,
-                                          &webhook->secret)
             != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_http_webhook_sqlite_header_names(stmt, 19, pool, webhook);
 }
 
 
@@ -157,49 +145,6 @@ ngx_http_webhook_sqlite_bind_rules(sqlite3_stmt *stmt, ngx_pool_t *pool,
 
 
 ngx_int_t
-ngx_http_webhook_sqlite_secret(ngx_http_webhook_sqlite_t *s,
-    sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id, ngx_pool_t *pool,
-    ngx_str_t *plain)
-{
-    ngx_str_t  sealed;
-
-    ngx_str_null(plain);
-
-    sealed.data = (u_char *) sqlite3_column_blob(stmt, n);
-    sealed.len = sqlite3_column_bytes(stmt, n);
-
-    if (sealed.data == NULL) {
-        return NGX_OK;
-    }
-
-    if (sealed.len < NGX_HTTP_WEBHOOK_SEAL_OVERHEAD) {
-        return NGX_DECLINED;
-    }
-
-    plain->len = sealed.len - NGX_HTTP_WEBHOOK_SEAL_OVERHEAD;
-    plain->data = ngx_pnalloc(pool, sealed.len);
-    if (plain->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_webhook_unseal(s->conf->encryption_key, id, &sealed,
-                                plain->data)
-        != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_CRIT, s->log, 0,
-                      "webhook store \"%V\": the secret of webhook %L cannot "
-                      "be opened: encryption.key is not the one that the "
-                      "store was made with", &s->conf->path, id);
-
-        ngx_str_null(plain);
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
 ngx_http_webhook_sqlite_subscriptions(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id, ngx_pool_t *pool, ngx_uint_t *n,
     ngx_str_t **subscriptions)
@@ -235,11 +180,9 @@ ngx_http_webhook_sqlite_subscriptions(ngx_http_webhook_sqlite_t *s,
 }
 
 
-/* The webhook that an operation names; row->id is 0 where there is none. */
-
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_sqlite_webhook_find(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_webhook_op_t *wop, ngx_uint_t access,
+    ngx_http_webhook_webhook_op_t *wop, ngx_uint_t access, ngx_uint_t open,
     ngx_http_webhook_webhook_t *row)
 {
     ngx_int_t               rc;
@@ -272,8 +215,22 @@ ngx_http_webhook_sqlite_webhook_find(ngx_http_webhook_sqlite_t *s,
     }
 
     if (rc == NGX_OK) {
-        rc = ngx_http_webhook_sqlite_webhook_row(s, stmt, wop->op.pool, row);
-        (void) sqlite3_reset(stmt);
+        rc = ngx_http_webhook_sqlite_webhook_row(stmt, wop->op.pool, row);
+    }
+
+    if (rc == NGX_OK && open) {
+        rc = ngx_http_webhook_sqlite_unseal(s, stmt, 5, 19, wop->op.pool, row);
+    }
+
+    if (rc == NGX_DECLINED) {
+        ngx_http_webhook_sqlite_unseal_failed(s, stmt, 21, row->id);
+    }
+
+    (void) sqlite3_reset(stmt);
+
+    if (rc == NGX_DECLINED) {
+        wop->op.status = NGX_HTTP_WEBHOOK_STORE_SEALED;
+        return NGX_OK;
     }
 
     if (rc == NGX_OK) {
@@ -317,26 +274,6 @@ ngx_http_webhook_sqlite_subscribe(ngx_http_webhook_sqlite_t *s,
 }
 
 
-static ngx_int_t
-ngx_http_webhook_sqlite_sealed(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_id_t id, ngx_str_t *secret, ngx_pool_t *pool,
-    ngx_str_t *sealed)
-{
-    sealed->len = secret->len + NGX_HTTP_WEBHOOK_SEAL_OVERHEAD;
-    sealed->data = ngx_pnalloc(pool, sealed->len);
-
-    if (sealed->data == NULL
-        || ngx_http_webhook_seal(s->conf->encryption_key, id, secret,
-                                 sealed->data)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
 ngx_int_t
 ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op)
@@ -344,7 +281,6 @@ ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
 
     ngx_int_t                    count;
-    ngx_str_t                    sealed;
     sqlite3_stmt                *stmt;
     ngx_http_webhook_webhook_t  *webhook;
 
@@ -389,13 +325,6 @@ ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
     webhook->id = ngx_http_webhook_sqlite_id(s);
     webhook->updated_at = s->now;
 
-    if (ngx_http_webhook_sqlite_sealed(s, webhook->id, &webhook->secret,
-                                       op->pool, &sealed)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                         NGX_HTTP_WEBHOOK_SQL_WEBHOOK_INSERT);
 
@@ -404,13 +333,13 @@ ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_text(stmt, 3, &webhook->url);
     ngx_http_webhook_sqlite_text(stmt, 4, &webhook->description);
     ngx_http_webhook_sqlite_int(stmt, 5, webhook->enabled);
-    ngx_http_webhook_sqlite_blob(stmt, 6, &sealed);
     ngx_http_webhook_sqlite_int(stmt, 7, webhook->updated_at);
     ngx_http_webhook_sqlite_int(stmt, 8, ++s->generation);
 
     if (ngx_http_webhook_sqlite_bind_rules(stmt, op->pool, &webhook->rules)
             != NGX_OK
-        || ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK)
+        || ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK
+        || ngx_http_webhook_sqlite_seal(s, op->pool, webhook) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -459,12 +388,20 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
 
     webhook = &wop->webhook;
 
-    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, &row) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, wop->set_headers, &row)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    if (row.id == 0) {
+    if (op->status != NGX_HTTP_WEBHOOK_STORE_OK) {
         return NGX_OK;
+    }
+
+    if (wop->set_headers
+        && ngx_http_webhook_sqlite_merge_headers(wop, &row) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (wop->set_events
@@ -514,7 +451,9 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
 
     if (ngx_http_webhook_sqlite_bind_rules(stmt, op->pool, &row.rules)
             != NGX_OK
-        || ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK)
+        || ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK
+        || (wop->set_headers
+            && ngx_http_webhook_sqlite_seal(s, op->pool, &row) != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -588,11 +527,11 @@ ngx_http_webhook_sqlite_webhook_delete(ngx_http_webhook_sqlite_t *s,
     sqlite3_stmt                *stmt;
     ngx_http_webhook_webhook_t   row;
 
-    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, &row) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, 0, &row) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (row.id == 0) {
+    if (op->status != NGX_HTTP_WEBHOOK_STORE_OK) {
         return NGX_OK;
     }
 
@@ -608,66 +547,6 @@ ngx_http_webhook_sqlite_webhook_delete(ngx_http_webhook_sqlite_t *s,
     }
 
     return ngx_http_webhook_sqlite_wake(s, row.id);
-}
-
-
-ngx_int_t
-ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_op_t *op)
-{
-    ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
-
-    ngx_str_t                   sealed, previous;
-    sqlite3_stmt               *stmt;
-    ngx_http_webhook_webhook_t  row;
-
-    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, &row) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (row.id == 0) {
-        return NGX_OK;
-    }
-
-    ngx_str_null(&previous);
-
-    if (wop->grace) {
-        if (ngx_http_webhook_sqlite_sealed(s, row.id, &row.secret, op->pool,
-                                           &previous)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    if (ngx_http_webhook_sqlite_sealed(s, row.id, &wop->webhook.secret,
-                                       op->pool, &sealed)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    row.secret = wop->webhook.secret;
-    row.previous_until = wop->grace ? s->now + (int64_t) wop->grace : 0;
-    row.updated_at = s->now;
-
-    stmt = ngx_http_webhook_sqlite_stmt(s,
-                                        NGX_HTTP_WEBHOOK_SQL_WEBHOOK_SECRET);
-
-    ngx_http_webhook_sqlite_int(stmt, 1, row.id);
-    ngx_http_webhook_sqlite_blob(stmt, 2, &sealed);
-    ngx_http_webhook_sqlite_blob(stmt, 3, &previous);
-    ngx_http_webhook_sqlite_int(stmt, 4, row.previous_until);
-    ngx_http_webhook_sqlite_int(stmt, 5, row.updated_at);
-    ngx_http_webhook_sqlite_int(stmt, 6, ++s->generation);
-
-    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    wop->webhook = row;
-
-    return NGX_OK;
 }
 
 
@@ -704,11 +583,13 @@ ngx_http_webhook_sqlite_webhook_get(ngx_http_webhook_sqlite_t *s,
 
     ngx_http_webhook_webhook_t  row;
 
-    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 0, &row) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 0, wop->open, &row)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    if (row.id) {
+    if (op->status == NGX_HTTP_WEBHOOK_STORE_OK) {
         wop->webhook = row;
     }
 
@@ -763,7 +644,7 @@ ngx_http_webhook_sqlite_webhook_list(ngx_http_webhook_sqlite_t *s,
 
         webhook = ngx_array_push(list->rows);
         if (webhook == NULL
-            || ngx_http_webhook_sqlite_webhook_row(s, stmt, op->pool, webhook)
+            || ngx_http_webhook_sqlite_webhook_row(stmt, op->pool, webhook)
                != NGX_OK)
         {
             return NGX_ERROR;

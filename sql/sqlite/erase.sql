@@ -35,8 +35,10 @@ SET uid = NULL, enabled = 0, deleted_at = ?2, erased_id = ?1, generation = ?3
 WHERE id = ?1;
 
 -- name: company_webhooks_delete
--- Its webhooks end too.
-UPDATE webhook SET deleted_at = ?2, generation = ?3
+-- Its webhooks end too, their secrets first.
+UPDATE webhook
+SET deleted_at = ?2, generation = ?3, secret = x'', previous = NULL,
+    header_names = NULL, header_values = NULL
 WHERE company_id = ?1 AND deleted_at = 0;
 
 -- name: company_erasing

@@ -38,9 +38,9 @@ WHERE id IN (SELECT id FROM webhook_event
 INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number,
     started_at, status_code, error, detail, duration, name_lookup, connect,
     tls, first_byte, peer, url, signed_at, signature, standard, response_head,
-    response_body, truncated)
+    response_body, truncated, previous, header_names)
 SELECT ?1, attempt_id, id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-    ?15, ?16, ?17, ?18, ?19, ?20
+    ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22
 FROM webhook_event WHERE id = ?2;
 
 -- name: queue_add
@@ -141,5 +141,5 @@ WHERE e.id = ?1 AND e.company_id = ?2;
 -- An attempt.
 SELECT previous_id, number, started_at, status_code, error, detail, duration,
     name_lookup, connect, tls, first_byte, peer, url, signed_at, signature,
-    standard, response_head, response_body, truncated
+    standard, response_head, response_body, truncated, previous, header_names
 FROM webhook_event_log WHERE id = ?1;
