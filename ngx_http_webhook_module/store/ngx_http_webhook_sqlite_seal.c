@@ -21,7 +21,8 @@
 
 
 #define NGX_HTTP_WEBHOOK_SQLITE_RESEALS  100     /* webhooks a slice */
-#define NGX_HTTP_WEBHOOK_SQLITE_PASS     60000   /* ms between passes */
+#define NGX_HTTP_WEBHOOK_SQLITE_FIRST    3000    /* ms to the first pass, */
+#define NGX_HTTP_WEBHOOK_SQLITE_PASS     60000   /* and between passes */
 
 
 static ngx_int_t ngx_http_webhook_sqlite_unseal_column(
@@ -454,8 +455,9 @@ ngx_http_webhook_sqlite_webhook_rotate(ngx_http_webhook_sqlite_t *s,
 
 /*
  * A pass goes through the rows that name no key, and those of each other key
- * that can be opened; what cannot is left behind.  Not in a worker that exits,
- * whose first key may be another.
+ * that can be opened; what cannot is left behind.  Not at once, for workers
+ * that go may not have the new key, and not in a worker that exits, whose
+ * first key may be another.
  */
 
 ngx_int_t
@@ -468,6 +470,10 @@ ngx_http_webhook_sqlite_reseal(ngx_http_webhook_sqlite_t *s, ngx_uint_t *more)
     ngx_http_webhook_keyring_t  *ring;
 
     ring = s->conf->keyring;
+
+    if (s->reseal_at == 0) {
+        s->reseal_at = s->now + NGX_HTTP_WEBHOOK_SQLITE_FIRST;
+    }
 
     if (ngx_exiting || s->now < s->reseal_at) {
         return NGX_OK;
