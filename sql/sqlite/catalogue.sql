@@ -33,7 +33,7 @@ SELECT name FROM event_type WHERE name > ?1 AND name < ?2 LIMIT 1;
 
 -- name: event_type_names
 -- The names, for the snapshot: at most a thousand.
-SELECT name FROM event_type ORDER BY name;
+SELECT name FROM event_type WHERE name > '' ORDER BY name;
 
 -- name: catalogue_get
 -- When the names last changed.
