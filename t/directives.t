@@ -503,7 +503,58 @@ webhook_portal_url https://example.org/;
 
 
 
-=== TEST 49: everything at once, well
+=== TEST 49: events neither strict nor not
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_strict_events yes;
+--- must_die
+--- error_log
+it must be "on" or "off"
+
+
+
+=== TEST 50: no webhooks
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_max_webhooks 0;
+--- must_die
+--- error_log
+value must be between 1 and 1000
+
+
+
+=== TEST 51: an encryption key that is a folder
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_encryption_key /etc/;
+--- must_die
+--- error_log
+"/etc/" is not a file
+
+
+
+=== TEST 52: an encryption key for everyone to read
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_encryption_key /etc/passwd;
+--- must_die
+--- error_log
+"/etc/passwd" must belong to the user that starts nginx, and be readable by that user alone
+
+
+
+=== TEST 53: a root key twice
+--- http_config
+webhook_store webhook_temp/store.db;
+webhook_root_key a.key;
+webhook_root_key b.key;
+--- must_die
+--- error_log
+"webhook_root_key" directive is duplicate
+
+
+
+=== TEST 54: everything at once, well
 --- http_config
 webhook_store webhook_temp/store.db sync=normal;
 webhook_retry_delays 50ms 1s 2m 3h;
@@ -519,6 +570,10 @@ webhook_http2 on;
 webhook_deny_address 192.0.2.0/24;
 webhook_standard_headers off;
 webhook_idempotency_window 1h;
+webhook_strict_events on;
+webhook_max_webhooks 1000;
+webhook_root_key root.key;
+webhook_encryption_key encryption.key;
 webhook_ingest_queue 100;
 webhook_retention payloads=1d logs=off;
 webhook_batch_limit 1m;

@@ -16,8 +16,8 @@ $t->start;
 
 my $file = $t->dir . '/webhook/encryption.key';
 my $hooks = '/companies/acme/webhooks';
-my ($old, $new) = (WebhookTest::slurp($file), 'whe_' . 'a1' x 32 . "\n");
-my %id = map { $_ => substr sha256_hex(pack 'H*', substr $_, 4, 64), 0, 8 } $old, $new;
+my $old = WebhookTest::slurp($file);
+my ($new, %id);
 
 sub keys_are { spew($file, join '', @_) }
 sub spew { my ($f, $text) = @_; unlink $f; open my $fh, '>', $f or die $!; print $fh $text; close $fh; chmod 0600, $f }
@@ -47,19 +47,31 @@ sub good {
 }
 
 good('at first', $next, $w->{secret});
+
+# a new key before the old one, as the documentation says: reload, all is
+# sealed anew, then the old one goes
+
+my ($command) = WebhookTest::slurp('docs/operations.md') =~ /<!-- key rotation -->\n```sh\n(.*?)```/s
+    or die 'no key rotation in docs';
+$command =~ s{/var/lib/nginx/webhook}{$t->dir . '/webhook'}ge;
+$command =~ s/sudo //g;
+$command =~ s/^nginx -t && nginx -s reload$//m or die 'no reload in docs';
+WebhookTest::sh($command);
+my $made = WebhookTest::slurp($file);
+like($made, qr/^whe_[0-9a-f]{64}\n\Q$old\E\z/, 'a new key before the old one');
+
+$new = (split /^/, $made)[0];
+%id = map { $_ => substr sha256_hex(pack 'H*', substr $_, 4, 64), 0, 8 } $old, $new;
 is(sealed("= 0x$id{$old}"), 252, 'each row names its key');
 
-# a new key before the old one: reload, all is sealed anew, then the old one goes
-
 my @n = map { scalar $t->log_lines(all_sealed($_)) } $old, $new;
-keys_are("# of today\n", $new, "\n", $old);
 $t->reload;
 good('while it is sealed anew', $next, $w->{secret});
 said($n[1], all_sealed($new));
 is(sealed("<> 0x$id{$new}"), 0, 'no row needs the old key');
 good('with both keys', $next, $w->{secret});
 
-keys_are($new);
+keys_are("# of today\n", $new, "\n");
 $t->reload;
 $t->api_ok('POST', $hooks, { url => $t->url('/ok'), events => ['c'] });
 good('without the old one', $next, $w->{secret});
