@@ -25,6 +25,45 @@ ngx_http_webhook_target_str(u_char *p, ngx_str_t *dst, ngx_str_t *src)
 }
 
 
+static size_t
+ngx_http_webhook_target_headers_size(ngx_http_webhook_target_t *model)
+{
+    size_t      size;
+    ngx_uint_t  i;
+
+    size = model->nheaders * sizeof(ngx_http_webhook_header_t)
+           + model->header_names.len;
+
+    for (i = 0; i < model->nheaders; i++) {
+        size += model->headers[i].name.len + model->headers[i].value.len
+                + sizeof(": ");
+    }
+
+    return size;
+}
+
+
+static void
+ngx_http_webhook_target_headers(u_char *p, ngx_http_webhook_target_t *target,
+    ngx_http_webhook_target_t *model)
+{
+    ngx_uint_t  i;
+
+    p = ngx_http_webhook_target_str(p, &target->header_names,
+                                    &model->header_names);
+
+    for (i = 0; i < model->nheaders; i++) {
+        p = ngx_http_webhook_target_str(p, &target->headers[i].name,
+                                        &model->headers[i].name);
+        *p++ = ':';
+        *p++ = ' ';
+        p = ngx_http_webhook_target_str(p, &target->headers[i].value,
+                                        &model->headers[i].value);
+        *p++ = '\0';
+    }
+}
+
+
 /*
  * A worker holds no more of a webhook with limits of its own than these let it
  * send within a second or so: what waits, waits in the store.
@@ -66,13 +105,7 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
         size += model->events[i].len;
     }
 
-    size += model->nheaders * sizeof(ngx_http_webhook_header_t)
-            + model->header_names.len;
-
-    for (i = 0; i < model->nheaders; i++) {
-        size += model->headers[i].name.len + model->headers[i].value.len
-                + sizeof(": ");
-    }
+    size += ngx_http_webhook_target_headers_size(model);
 
     target = ngx_alloc(size, log);
     if (target == NULL) {
@@ -122,18 +155,7 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
                                         &model->events[i]);
     }
 
-    p = ngx_http_webhook_target_str(p, &target->header_names,
-                                    &model->header_names);
-
-    for (i = 0; i < model->nheaders; i++) {
-        p = ngx_http_webhook_target_str(p, &target->headers[i].name,
-                                        &model->headers[i].name);
-        *p++ = ':';
-        *p++ = ' ';
-        p = ngx_http_webhook_target_str(p, &target->headers[i].value,
-                                        &model->headers[i].value);
-        *p++ = '\0';
-    }
+    ngx_http_webhook_target_headers(p, target, model);
 
     return target;
 }

@@ -125,64 +125,72 @@ ngx_http_webhook_sqlite_event_known(ngx_http_webhook_sqlite_t *s,
 }
 
 
+/* NGX_DECLINED where a subscription takes no event that may come in. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_subscription_known(ngx_http_webhook_sqlite_t *s,
+    ngx_str_t *event)
+{
+    u_char         text[NGX_HTTP_WEBHOOK_MAX_EVENT + 2];
+    ngx_int_t      rc;
+    ngx_str_t      from, to;
+    sqlite3_stmt  *stmt;
+
+    if (event->data[event->len - 1] != '*') {
+        return (ngx_http_webhook_event_reserved(event)
+                || ngx_http_webhook_sqlite_event_known(s, event))
+               ? NGX_OK : NGX_DECLINED;
+    }
+
+    if (event->len == 1 || ngx_http_webhook_event_reserved(event)) {
+        return NGX_OK;                       /* all, or the module's own */
+    }
+
+    /* "a.*": a name between "a." and "a/", the next byte */
+
+    from.data = event->data;
+    from.len = event->len - 1;
+
+    to.data = text;
+    to.len = from.len;
+    ngx_memcpy(text, from.data, from.len);
+    text[to.len - 1]++;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                        NGX_HTTP_WEBHOOK_SQL_EVENT_TYPE_BELOW);
+
+    ngx_http_webhook_sqlite_text(stmt, 1, &from);
+    ngx_http_webhook_sqlite_text(stmt, 2, &to);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc == NGX_OK) {
+        (void) sqlite3_reset(stmt);
+    }
+
+    return (rc == NGX_DONE) ? NGX_DECLINED : rc;
+}
+
+
 ngx_int_t
 ngx_http_webhook_sqlite_subscriptions_known(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op, ngx_http_webhook_webhook_t *webhook)
 {
-    u_char         *p, text[NGX_HTTP_WEBHOOK_MAX_EVENT + 2];
-    ngx_int_t       rc;
-    ngx_str_t      *event, from, to;
-    ngx_uint_t      i;
-    sqlite3_stmt   *stmt;
+    u_char      *p;
+    ngx_int_t    rc;
+    ngx_uint_t   i;
 
     for (i = 0; s->conf->strict && i < webhook->nevents; i++) {
 
-        event = &webhook->events[i];
-
-        if (ngx_http_webhook_event_reserved(event)) {
-            continue;                        /* the module's own */
-        }
-
-        if (event->data[event->len - 1] != '*') {
-
-            if (ngx_http_webhook_sqlite_event_known(s, event)) {
-                continue;
-            }
-
-        } else if (event->len == 1) {
+        rc = ngx_http_webhook_sqlite_subscription_known(s,
+                                                        &webhook->events[i]);
+        if (rc == NGX_OK) {
             continue;
-
-        } else {
-
-            /* "a.*": a name between "a." and "a/", the next byte */
-
-            from.data = event->data;
-            from.len = event->len - 1;
-
-            to.data = text;
-            to.len = from.len;
-            ngx_memcpy(text, from.data, from.len);
-            text[to.len - 1]++;
-
-            stmt = ngx_http_webhook_sqlite_stmt(s,
-                                        NGX_HTTP_WEBHOOK_SQL_EVENT_TYPE_BELOW);
-            ngx_http_webhook_sqlite_text(stmt, 1, &from);
-            ngx_http_webhook_sqlite_text(stmt, 2, &to);
-
-            rc = ngx_http_webhook_sqlite_step(s, stmt);
-
-            if (rc == NGX_ERROR) {
-                return NGX_ERROR;
-            }
-
-            if (rc == NGX_OK) {
-                (void) sqlite3_reset(stmt);
-                continue;
-            }
         }
 
         p = ngx_pnalloc(op->pool, sizeof("/events/") + NGX_INT_T_LEN);
-        if (p == NULL) {
+
+        if (rc == NGX_ERROR || p == NULL) {
             return NGX_ERROR;
         }
 

@@ -376,6 +376,35 @@ ngx_http_webhook_sqlite_set_rules(ngx_http_webhook_webhook_op_t *wop,
 }
 
 
+/* The row to change, with its headers merged; what is wrong is op.status. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_webhook_merge(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_webhook_op_t *wop, ngx_http_webhook_webhook_t *row)
+{
+    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, wop->set_headers, row)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (wop->op.status != NGX_HTTP_WEBHOOK_STORE_OK) {
+        return NGX_OK;
+    }
+
+    if (wop->set_headers
+        && ngx_http_webhook_sqlite_merge_headers(wop, row) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return wop->set_events
+           ? ngx_http_webhook_sqlite_subscriptions_known(s, &wop->op,
+                                                         &wop->webhook)
+           : NGX_OK;
+}
+
+
 ngx_int_t
 ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op)
@@ -388,26 +417,7 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
 
     webhook = &wop->webhook;
 
-    if (ngx_http_webhook_sqlite_webhook_find(s, wop, 1, wop->set_headers, &row)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (op->status != NGX_HTTP_WEBHOOK_STORE_OK) {
-        return NGX_OK;
-    }
-
-    if (wop->set_headers
-        && ngx_http_webhook_sqlite_merge_headers(wop, &row) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (wop->set_events
-        && ngx_http_webhook_sqlite_subscriptions_known(s, op, webhook)
-           != NGX_OK)
-    {
+    if (ngx_http_webhook_sqlite_webhook_merge(s, wop, &row) != NGX_OK) {
         return NGX_ERROR;
     }
 
