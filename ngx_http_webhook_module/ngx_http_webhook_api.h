@@ -77,6 +77,7 @@ ngx_int_t ngx_http_webhook_audit(ngx_http_webhook_api_t *api);
 /* Says what a request has made, for that line. */
 void ngx_http_webhook_audit_made(ngx_http_request_t *r, const char *prefix,
     ngx_http_webhook_id_t id);
+void ngx_http_webhook_audit_named(ngx_http_request_t *r, ngx_str_t *name);
 
 
 /* Reads the members of a body: each takes what its type allows. */

@@ -183,6 +183,7 @@ ngx_http_webhook_type_render(ngx_http_request_t *r, ngx_http_webhook_op_t *op)
     ngx_http_webhook_event_type_op_t *top =
                                        (ngx_http_webhook_event_type_op_t *) op;
 
+    ngx_uint_t                       created;
     ngx_http_webhook_json_writer_t  *w;
 
     w = ngx_http_webhook_json_begin(r->pool);
@@ -190,11 +191,16 @@ ngx_http_webhook_type_render(ngx_http_request_t *r, ngx_http_webhook_op_t *op)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    created = (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_CREATE);
+
+    if (created) {
+        ngx_http_webhook_audit_named(r, &top->type.name);
+    }
+
     ngx_http_webhook_type_write(w, &top->type);
 
-    return ngx_http_webhook_send_json(r,
-                           op->type == NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_CREATE
-                           ? NGX_HTTP_CREATED : NGX_HTTP_OK, w);
+    return ngx_http_webhook_send_json(r, created ? NGX_HTTP_CREATED
+                                                 : NGX_HTTP_OK, w);
 }
 
 

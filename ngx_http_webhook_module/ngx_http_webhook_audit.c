@@ -57,6 +57,26 @@ ngx_http_webhook_audit_made(ngx_http_request_t *r, const char *prefix,
 }
 
 
+void
+ngx_http_webhook_audit_named(ngx_http_request_t *r, ngx_str_t *name)
+{
+    u_char                  *p;
+    ngx_http_webhook_api_t  *api;
+    ngx_http_webhook_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_webhook_module);
+    api = ctx->api;
+
+    p = ngx_pstrdup(r->pool, name);
+    if (p == NULL) {
+        return;
+    }
+
+    api->made.data = p;
+    api->made.len = name->len;
+}
+
+
 static void
 ngx_http_webhook_audit_write(void *data)
 {

@@ -45,6 +45,9 @@ is($line, qq(POST /keys 201, key "root", company "-", target "$k->{id}"), '... i
 is($line, qq(POST /companies/*/webhooks 201, key "root", company "acme", target "$w->{id}"),
    '... the company and the webhook');
 
+($line) = audit('an event type', 'POST', '/event-types', { name => 'scan.done' });
+is($line, 'POST /event-types 201, key "root", company "-", target "scan.done"', '... its name');
+
 my $path = "/companies/acme/webhooks/$w->{id}";
 ($line) = audit('a change by a company', as($k->{key}, 'PATCH', "/api$path", '{"enabled":false}'));
 is($line, qq(PATCH /companies/*/webhooks/* 200, key "$k->{id}", company "$c->{id}", target "$w->{id}"),
