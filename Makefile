@@ -47,7 +47,7 @@ TESTS ?= t
 VALGRIND_TESTS ?= t/api_companies.t t/api_webhooks.t t/ingest_body.t t/json.t \
 	t/delivery_errors.t t/delivery_retry.t t/delivery_tls.t \
 	t/delivery_test_event.t t/delivery_deleted.t t/erasure.t \
-	t/delivery_via.t t/delivery_breaker.t \
+	t/delivery_via.t t/delivery_breaker.t t/event_types.t t/webhook_headers.t \
 	t/ingest_batch.t t/ingest_idempotency.t t/secret_rotation.t \
 	t/verify_standard_webhooks.t
 
