@@ -7,10 +7,10 @@
 /*
  * What every part of the module shares: identifiers, limits and the
  * configuration.  Includes of other files point to lower ranks only, in this
- * order: webhook.h; json, name, time, sign, policy, keys; target; store.h,
- * store.c and store/; resolve, delivery.h, curl, transport, via; deliver;
- * outcome, zone, lane, record, dispatch; known, http, auth, ingest, api, audit;
- * variables, conf; module.
+ * order: webhook.h; json, name, time, sign, policy, keys, metrics;
+ * target; store.h, store.c and store/; resolve, delivery.h, curl, transport,
+ * via; deliver; outcome, zone, lane, record, dispatch; known, http, auth,
+ * ingest, api, audit; variables, conf; module.
  */
 
 
@@ -77,6 +77,7 @@ typedef struct ngx_http_webhook_transport_s  ngx_http_webhook_transport_t;
 typedef struct ngx_http_webhook_keys_s       ngx_http_webhook_keys_t;
 typedef struct ngx_http_webhook_known_s      ngx_http_webhook_known_t;
 typedef struct ngx_http_webhook_wake_s       ngx_http_webhook_wake_t;
+typedef struct ngx_http_webhook_process_s    ngx_http_webhook_process_t;
 
 
 typedef enum {
@@ -162,11 +163,14 @@ typedef struct {
     ngx_resolver_t                 *resolver;
     ngx_shm_zone_t                 *zone;             /* of limits */
     ngx_http_webhook_wake_t        *wake;             /* NULL: one worker */
+    ngx_shm_zone_t                 *metrics;          /* of counters */
     ngx_thread_pool_t              *write_pool;
     ngx_thread_pool_t              *read_pool;
 
     /* set at run time */
 
+    ngx_atomic_t                   *counters;         /* see metrics.h */
+    ngx_http_webhook_process_t     *process;
     ngx_http_webhook_store_t       *store;
     ngx_http_webhook_transport_t   *transport;
     ngx_http_webhook_dispatch_t    *dispatch;

@@ -13,6 +13,7 @@
 #include "ngx_http_webhook_deliver.h"
 #include "ngx_http_webhook_zone.h"
 #include "ngx_http_webhook_keys.h"
+#include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_name.h"
 
 
@@ -81,6 +82,11 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     rv = ngx_http_webhook_zone_add(cf, wmcf);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_http_webhook_metrics_zone(cf, wmcf);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

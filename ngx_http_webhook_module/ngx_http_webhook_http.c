@@ -15,6 +15,7 @@
 
 
 #include "ngx_http_webhook_http.h"
+#include "ngx_http_webhook_metrics.h"
 
 
 typedef struct {
@@ -195,7 +196,14 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
     ngx_uint_t                       i, level;
     ngx_http_webhook_error_t        *error;
     ngx_http_webhook_problem_t      *p;
+    ngx_http_webhook_loc_conf_t     *wlcf;
     ngx_http_webhook_json_writer_t  *w;
+
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
+
+    if (wlcf->ingest) {
+        ngx_http_webhook_problem_count(r, problem);
+    }
 
     p = &ngx_http_webhook_problems[problem];
 
@@ -256,6 +264,25 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
 
     return ngx_http_webhook_send_typed(r, p->status,
                                        "application/problem+json", &text);
+}
+
+
+void
+ngx_http_webhook_problem_count(ngx_http_request_t *r,
+    ngx_http_webhook_problem_e problem)
+{
+    ngx_uint_t                     i;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+
+    if (wmcf->counters == NULL) {
+        return;                              /* there is no store */
+    }
+
+    i = ngx_min((ngx_uint_t) problem, NGX_HTTP_WEBHOOK_METRICS_RESULTS - 1);
+
+    ngx_http_webhook_metrics_add(wmcf, NGX_HTTP_WEBHOOK_COUNT_PROBLEMS + i, 1);
 }
 
 

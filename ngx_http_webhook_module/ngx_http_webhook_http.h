@@ -51,7 +51,8 @@ typedef enum {
     NGX_HTTP_WEBHOOK_STORE_DOWN,
     NGX_HTTP_WEBHOOK_STORE_BUSY,
     NGX_HTTP_WEBHOOK_SECRET_SEALED,
-    NGX_HTTP_WEBHOOK_INTERNAL
+    NGX_HTTP_WEBHOOK_INTERNAL,
+    NGX_HTTP_WEBHOOK_PROBLEMS
 } ngx_http_webhook_problem_e;
 
 
@@ -99,6 +100,13 @@ ngx_uint_t ngx_http_webhook_error_below(ngx_array_t *errors,
 /* The status and the code of a problem, for an answer of many parts. */
 ngx_uint_t ngx_http_webhook_problem_status(ngx_http_webhook_problem_e problem);
 const char *ngx_http_webhook_problem_code(ngx_http_webhook_problem_e problem);
+
+/*
+ * Counts an answer of ingest, which is a problem; problems that are sent to
+ * its locations as answers of their own are counted.
+ */
+void ngx_http_webhook_problem_count(ngx_http_request_t *r,
+    ngx_http_webhook_problem_e problem);
 
 /*
  * What went wrong, in a problem's terms: with text that is no JSON, and with

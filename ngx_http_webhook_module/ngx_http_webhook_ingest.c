@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_ingest.h"
+#include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_name.h"
 
 
@@ -166,7 +167,23 @@ ngx_http_webhook_ingest_accepted(ngx_http_request_t *r,
 
     text.len = p - text.data;
 
+    ngx_http_webhook_ingest_count(r, in);
+
     return ngx_http_webhook_send(r, NGX_HTTP_ACCEPTED, &text);
+}
+
+
+void
+ngx_http_webhook_ingest_count(ngx_http_request_t *r,
+    ngx_http_webhook_ingest_op_t *in)
+{
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
+
+    ngx_http_webhook_metrics_add(wmcf, in->repeated
+                                       ? NGX_HTTP_WEBHOOK_COUNT_REPEATED
+                                       : NGX_HTTP_WEBHOOK_COUNT_ACCEPTED, 1);
 }
 
 

@@ -44,6 +44,10 @@ typedef ngx_int_t (*ngx_http_webhook_ingest_pt)(ngx_http_request_t *r,
 void ngx_http_webhook_ingest_answer(ngx_http_webhook_op_t *op,
     ngx_http_webhook_ingest_pt render);
 
+/* Counts an event that was accepted, now or before. */
+void ngx_http_webhook_ingest_count(ngx_http_request_t *r,
+    ngx_http_webhook_ingest_op_t *in);
+
 /*
  * The end of an operation that ingested: its deliveries start, or, where
  * there are none, its pool is destroyed.

@@ -171,6 +171,7 @@ ngx_http_webhook_batch_line(ngx_http_request_t *r,
     if (in == NULL) {
         line->status = ngx_http_webhook_problem_status(refusal.problem);
         line->code = ngx_http_webhook_problem_code(refusal.problem);
+        ngx_http_webhook_problem_count(r, refusal.problem);
         return;
     }
 
@@ -179,6 +180,7 @@ ngx_http_webhook_batch_line(ngx_http_request_t *r,
         ngx_destroy_pool(in->op.pool);
         line->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
         line->code = ngx_http_webhook_problem_code(NGX_HTTP_WEBHOOK_INTERNAL);
+        ngx_http_webhook_problem_count(r, NGX_HTTP_WEBHOOK_INTERNAL);
         return;
     }
 
@@ -211,14 +213,24 @@ ngx_http_webhook_batch_done(ngx_http_webhook_op_t *op)
     ref = op->data;
     line = ref->line;
     batch = ref->batch;
+    r = batch->request;
 
     if (op->status == NGX_HTTP_WEBHOOK_STORE_OK) {
         line->status = NGX_HTTP_ACCEPTED;
         line->id = in->message.id;
         line->count = in->count;
 
+        if (r) {
+            ngx_http_webhook_ingest_count(r, in);
+        }
+
     } else {
         problem = ngx_http_webhook_store_problem(op, &detail);
+
+        if (r) {
+            ngx_http_webhook_problem_count(r, problem);
+        }
+
         line->status = ngx_http_webhook_problem_status(problem);
         line->code = ngx_http_webhook_problem_code(problem);
     }
@@ -228,8 +240,6 @@ ngx_http_webhook_batch_done(ngx_http_webhook_op_t *op)
     if (--batch->waiting) {
         return;
     }
-
-    r = batch->request;
 
     if (r) {
         batch->cleanup->handler = NULL;

@@ -19,6 +19,7 @@
 
 
 #include "ngx_http_webhook_lane.h"
+#include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_zone.h"
 
@@ -270,6 +271,7 @@ ngx_http_webhook_lane_started(ngx_http_webhook_dispatch_t *dispatch,
     ngx_queue_insert_tail(&dispatch->running, &d->queue);
 
     dispatch->in_flight++;
+    dispatch->wmcf->process->in_flight = dispatch->in_flight;
     lane->in_flight++;
     d->target->load->share->in_flight++;
 
@@ -291,6 +293,7 @@ ngx_http_webhook_lane_finished(ngx_http_webhook_dispatch_t *dispatch,
     ngx_queue_remove(&d->queue);
 
     dispatch->in_flight--;
+    dispatch->wmcf->process->in_flight = dispatch->in_flight;
     lane->in_flight--;
     d->target->load->share->in_flight--;
 

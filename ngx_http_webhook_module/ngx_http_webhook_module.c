@@ -17,6 +17,7 @@
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_known.h"
+#include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_transport.h"
 #include "ngx_http_webhook_variables.h"
@@ -126,6 +127,7 @@ ngx_http_webhook_init_process(ngx_cycle_t *cycle)
     }
 
     ngx_http_webhook_zone_reset(wmcf);
+    ngx_http_webhook_metrics_init(wmcf);
 
     wmcf->transport = ngx_http_webhook_transport_create(wmcf, cycle);
     if (wmcf->transport == NULL) {
@@ -166,4 +168,5 @@ ngx_http_webhook_exit_process(ngx_cycle_t *cycle)
     ngx_http_webhook_transport_destroy(wmcf->transport);
     ngx_http_webhook_dispatch_destroy(wmcf->dispatch);
     ngx_http_webhook_store_destroy(wmcf->store);
+    ngx_http_webhook_metrics_exit(wmcf);
 }

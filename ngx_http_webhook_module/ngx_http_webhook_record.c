@@ -14,6 +14,7 @@
 
 #include "ngx_http_webhook_lane.h"
 #include "ngx_http_webhook_deliver.h"
+#include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_outcome.h"
 
@@ -58,6 +59,9 @@ ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
 {
     ngx_uint_t                  gone;
     ngx_http_webhook_record_t  *record;
+
+    ngx_http_webhook_metrics_attempt(dispatch->wmcf, d->attempt.status_code,
+                                     &d->attempt.error, d->attempt.duration);
 
     record = ngx_pcalloc(d->pool, sizeof(ngx_http_webhook_record_t));
 

@@ -26,6 +26,7 @@
 
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_keys.h"
+#include "ngx_http_webhook_metrics.h"
 
 
 #define NGX_HTTP_WEBHOOK_STORE_READERS  2
@@ -50,6 +51,8 @@ typedef struct {
     void                               *session;
     ngx_msec_t                          tried;
     ngx_http_webhook_batch_t            batch;      /* the writer's */
+    ngx_uint_t                          size;       /* operations of it */
+    ngx_uint_t                          duration;   /* us */
     ngx_http_webhook_store_agent_e      kind;
     unsigned                            busy:1;
 } ngx_http_webhook_store_agent_t;
@@ -92,7 +95,9 @@ static void ngx_http_webhook_store_start(ngx_http_webhook_store_t *store);
 static void ngx_http_webhook_store_run(ngx_http_webhook_store_agent_t *agent,
     ngx_thread_pool_t *pool);
 static void ngx_http_webhook_store_thread(void *data, ngx_log_t *log);
+static ngx_uint_t ngx_http_webhook_store_now(void);
 static void ngx_http_webhook_store_done(ngx_event_t *ev);
+static void ngx_http_webhook_store_count(ngx_http_webhook_store_t *store);
 static void ngx_http_webhook_store_complete(ngx_http_webhook_store_t *store,
     ngx_queue_t *ops);
 static void ngx_http_webhook_store_hold_handler(ngx_event_t *ev);
@@ -220,6 +225,7 @@ ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
                                                               : &store->writes,
                           &op->queue);
     store->waiting++;
+    store->conf.wmcf->process->waiting = store->waiting;
     ngx_http_webhook_store_hold(store);
 
     /* when this turn of the event loop is over: what it brings belongs
@@ -263,6 +269,8 @@ ngx_http_webhook_store_start(ngx_http_webhook_store_t *store)
             ngx_queue_insert_tail(&agent->batch.ops, q);
         }
 
+        agent->size = i;
+
         ngx_http_webhook_store_run(agent, store->write_pool);
     }
 
@@ -304,7 +312,7 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
     ngx_http_webhook_store_agent_t *agent = data;
 
     ngx_msec_t                  now;
-    struct timespec             ts;
+    ngx_uint_t                  begin;
     ngx_http_webhook_store_t   *store;
     ngx_http_webhook_op_t      *op;
 
@@ -312,8 +320,7 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
 
     if (agent->session == NULL) {
 
-        (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-        now = (ngx_msec_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+        now = ngx_http_webhook_store_now() / 1000;
 
         if (agent->tried
             && now - agent->tried < NGX_HTTP_WEBHOOK_STORE_RETRY)
@@ -332,7 +339,11 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
     }
 
     if (agent->kind == NGX_HTTP_WEBHOOK_WRITES) {
+        begin = ngx_http_webhook_store_now();
+
         store->engine->write(agent->session, &agent->batch, log);
+
+        agent->duration = ngx_http_webhook_store_now() - begin;
         return;
     }
 
@@ -350,6 +361,19 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
                         ngx_http_webhook_op_t, queue);
 
     store->engine->read(agent->session, op, log);
+}
+
+
+/* The monotonic clock, us. */
+
+static ngx_uint_t
+ngx_http_webhook_store_now(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (ngx_uint_t) ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 
@@ -382,6 +406,8 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
         ngx_queue_init(&agent->batch.targets);
 
         if (agent->session) {
+            ngx_http_webhook_store_count(store);
+
             store->opened = 1;
             store->generation = agent->batch.generation;
             store->shared = agent->batch.shared;
@@ -411,12 +437,49 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
 }
 
 
+/* A batch, as the writing thread has told of it. */
+
+static void
+ngx_http_webhook_store_count(ngx_http_webhook_store_t *store)
+{
+    ngx_http_webhook_tally_t      *tally;
+    ngx_http_webhook_main_conf_t  *wmcf;
+
+    wmcf = store->conf.wmcf;
+    tally = &store->writer.batch.tally;
+
+    if (tally->commits == 0) {
+        return;                              /* nothing was written */
+    }
+
+    ngx_http_webhook_metrics_add(wmcf, NGX_HTTP_WEBHOOK_COUNT_COMMITS, 1);
+    ngx_http_webhook_metrics_observe(wmcf, NGX_HTTP_WEBHOOK_COMMIT_SIZE,
+                                     store->writer.size);
+    ngx_http_webhook_metrics_observe(wmcf, NGX_HTTP_WEBHOOK_COMMIT_TIME,
+                                     store->writer.duration);
+
+    ngx_http_webhook_metrics_add(wmcf, NGX_HTTP_WEBHOOK_COUNT_MESSAGES,
+                                 tally->messages);
+    ngx_http_webhook_metrics_add(wmcf, NGX_HTTP_WEBHOOK_COUNT_EVENTS,
+                                 tally->events);
+    ngx_http_webhook_metrics_add(wmcf, NGX_HTTP_WEBHOOK_COUNT_DELIVERED,
+                                 tally->delivered);
+    ngx_http_webhook_metrics_add(wmcf, NGX_HTTP_WEBHOOK_COUNT_FAILED,
+                                 tally->failed);
+    ngx_http_webhook_metrics_add(wmcf, NGX_HTTP_WEBHOOK_COUNT_CANCELLED,
+                                 tally->cancelled);
+}
+
+
 static void
 ngx_http_webhook_store_complete(ngx_http_webhook_store_t *store,
     ngx_queue_t *ops)
 {
-    ngx_queue_t            *q;
-    ngx_http_webhook_op_t  *op;
+    ngx_queue_t                 *q;
+    ngx_http_webhook_op_t       *op;
+    ngx_http_webhook_process_t  *process;
+
+    process = store->conf.wmcf->process;
 
     while (!ngx_queue_empty(ops)) {
 
@@ -426,6 +489,13 @@ ngx_http_webhook_store_complete(ngx_http_webhook_store_t *store,
         op = ngx_queue_data(q, ngx_http_webhook_op_t, queue);
 
         store->waiting--;
+        process->waiting = store->waiting;
+
+        if (op->status == NGX_HTTP_WEBHOOK_STORE_UNAVAILABLE) {
+            ngx_http_webhook_metrics_add(store->conf.wmcf,
+                                         NGX_HTTP_WEBHOOK_COUNT_UNAVAILABLE,
+                                         1);
+        }
 
         op->handler(op);
 
@@ -433,6 +503,9 @@ ngx_http_webhook_store_complete(ngx_http_webhook_store_t *store,
 
         ngx_http_webhook_store_unhold(store);
     }
+
+    process->held = store->conf.held;
+    process->bytes = store->conf.bytes;
 }
 
 

@@ -156,6 +156,8 @@ typedef struct {
     ngx_http_webhook_id_t            webhook_id;
     ngx_http_webhook_message_t       message;     /* event, payload; id out */
     ngx_uint_t                       count;       /* out: webhook events */
+    ngx_uint_t                       repeated;    /* out: 1 where it came with
+                                                     its key before */
     ngx_http_webhook_id_t            event_id;    /* out: the last of them */
     ngx_queue_t                      held;        /* out */
     ngx_uint_t                       ordered;     /* out: 1 where there are
@@ -462,6 +464,18 @@ typedef struct {
 } ngx_http_webhook_event_type_list_op_t;
 
 
+/* What was committed: of webhook events, how many came to which end. */
+
+typedef struct {
+    ngx_uint_t                       commits;     /* that wrote something */
+    ngx_uint_t                       messages;
+    ngx_uint_t                       events;
+    ngx_uint_t                       delivered;
+    ngx_uint_t                       failed;
+    ngx_uint_t                       cancelled;
+} ngx_http_webhook_tally_t;
+
+
 /*
  * What the writing thread carries out at a time: all operations that were
  * waiting when it became free.
@@ -479,6 +493,7 @@ typedef struct {
                                                      in its place */
     ngx_uint_t                       unindexed;   /* out: 1 where it is time
                                                      for "index" */
+    ngx_http_webhook_tally_t         tally;       /* out */
 } ngx_http_webhook_batch_t;
 
 

@@ -37,7 +37,10 @@ static ngx_int_t ngx_http_webhook_sqlite_adopt(ngx_http_webhook_sqlite_t *s);
 static void ngx_http_webhook_sqlite_write(void *session,
     ngx_http_webhook_batch_t *batch, ngx_log_t *log);
 static ngx_uint_t ngx_http_webhook_sqlite_transaction(
-    ngx_http_webhook_sqlite_t *s, ngx_queue_t *first, ngx_queue_t *end);
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_batch_t *batch,
+    ngx_queue_t *first, ngx_queue_t *end);
+static void ngx_http_webhook_sqlite_tally(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_tally_t *tally);
 static void ngx_http_webhook_sqlite_undo(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 static ngx_int_t ngx_http_webhook_sqlite_begin(ngx_http_webhook_sqlite_t *s);
@@ -288,6 +291,8 @@ ngx_http_webhook_sqlite_write(void *session, ngx_http_webhook_batch_t *batch,
     s->log = log;
     s->lock.log = log;
 
+    ngx_memzero(&batch->tally, sizeof(ngx_http_webhook_tally_t));
+
     /* a run of operations up to one that gets a transaction of its own */
 
     for (first = ngx_queue_head(&batch->ops);
@@ -309,14 +314,14 @@ ngx_http_webhook_sqlite_write(void *session, ngx_http_webhook_batch_t *batch,
             next = ngx_queue_next(first);
         }
 
-        if (ngx_http_webhook_sqlite_transaction(s, first, next) == 0
+        if (ngx_http_webhook_sqlite_transaction(s, batch, first, next) == 0
             || ngx_queue_next(first) == next)
         {
             continue;
         }
 
         for (q = first; q != next; q = ngx_queue_next(q)) {
-            (void) ngx_http_webhook_sqlite_transaction(s, q,
+            (void) ngx_http_webhook_sqlite_transaction(s, batch, q,
                                                        ngx_queue_next(q));
         }
     }
@@ -354,7 +359,7 @@ ngx_http_webhook_sqlite_write(void *session, ngx_http_webhook_batch_t *batch,
 
 static ngx_uint_t
 ngx_http_webhook_sqlite_transaction(ngx_http_webhook_sqlite_t *s,
-    ngx_queue_t *first, ngx_queue_t *end)
+    ngx_http_webhook_batch_t *batch, ngx_queue_t *first, ngx_queue_t *end)
 {
     int64_t                 generation;
     ngx_queue_t            *q;
@@ -396,6 +401,7 @@ ngx_http_webhook_sqlite_transaction(ngx_http_webhook_sqlite_t *s,
     }
 
     ngx_http_webhook_sqlite_turn_free(&s->lock);
+    ngx_http_webhook_sqlite_tally(s, &batch->tally);
 
     if (s->generation != generation) {
 
@@ -429,6 +435,21 @@ failed:
     }
 
     return !s->fatal;
+}
+
+
+/* Adds what a transaction has committed. */
+
+static void
+ngx_http_webhook_sqlite_tally(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_tally_t *tally)
+{
+    tally->commits += s->tally.commits;
+    tally->messages += s->tally.messages;
+    tally->events += s->tally.events;
+    tally->delivered += s->tally.delivered;
+    tally->failed += s->tally.failed;
+    tally->cancelled += s->tally.cancelled;
 }
 
 
@@ -477,6 +498,8 @@ ngx_http_webhook_sqlite_begin(ngx_http_webhook_sqlite_t *s)
 
     s->now = ngx_http_webhook_sqlite_now();
     s->unwell = NGX_CONF_UNSET_UINT;
+
+    ngx_memzero(&s->tally, sizeof(ngx_http_webhook_tally_t));
 
     if (ngx_http_webhook_sqlite_exec(s,
              ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_BEGIN))
@@ -535,6 +558,8 @@ ngx_http_webhook_sqlite_commit(ngx_http_webhook_sqlite_t *s)
         ngx_http_webhook_sqlite_bury(s);
         return NGX_ERROR;
     }
+
+    s->tally.commits = 1;
 
     return NGX_OK;
 }

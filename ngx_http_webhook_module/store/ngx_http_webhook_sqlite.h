@@ -101,6 +101,7 @@ typedef struct {
     ngx_http_webhook_id_t            last_id;
     ngx_http_webhook_id_t            begun_id;   /* last_id at its begin */
     int64_t                          begun_generation;
+    ngx_http_webhook_tally_t         tally;      /* of the transaction */
     sqlite3_int64                    changes;    /* rows changed before it */
     int64_t                          now;        /* ms, of the transaction */
     int64_t                          looked;     /* for dead owners, ms */

@@ -507,6 +507,8 @@ ngx_http_webhook_sqlite_cancel(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
+    s->tally.cancelled += sqlite3_changes(s->db);
+
     if (sqlite3_changes(s->db) < NGX_HTTP_WEBHOOK_SQLITE_CANCELS) {
         return ngx_http_webhook_sqlite_requeue(s, webhook_id);
     }

@@ -349,6 +349,8 @@ ngx_http_webhook_sqlite_expire_payloads(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
+    s->tally.cancelled += sqlite3_changes(s->db);
+
     return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_RETENTION_SET,
                                        1, end, 0, 0);
 }

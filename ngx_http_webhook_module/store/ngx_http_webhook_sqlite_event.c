@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_ingest_op_t *in, ngx_http_webhook_target_t *target);
 static ngx_int_t ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_result_op_t *result);
+static void ngx_http_webhook_sqlite_ended(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_status_e status);
 
 
 ngx_int_t
@@ -40,6 +42,7 @@ ngx_http_webhook_sqlite_ingest(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_company_t   *company;
 
     in->count = 0;
+    in->repeated = 0;
 
     company = ngx_http_webhook_sqlite_company(s, &in->company);
 
@@ -185,6 +188,7 @@ ngx_http_webhook_sqlite_key_find(ngx_http_webhook_sqlite_t *s,
     } else {
         in->message.id = id;
         in->count = (ngx_uint_t) sqlite3_column_int64(stmt, 1);
+        in->repeated = 1;
     }
 
     (void) sqlite3_reset(stmt);
@@ -227,6 +231,7 @@ ngx_http_webhook_sqlite_message(ngx_http_webhook_sqlite_t *s,
     sqlite3_stmt  *stmt;
 
     in->message.id = ngx_http_webhook_sqlite_id(s);
+    s->tally.messages++;
 
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                         NGX_HTTP_WEBHOOK_SQL_MESSAGE_INSERT);
@@ -257,6 +262,7 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
 
     in->event_id = ngx_http_webhook_sqlite_id(s);
     in->count++;
+    s->tally.events++;
 
     held = ngx_pcalloc(in->op.pool, sizeof(ngx_http_webhook_held_t));
     if (held == NULL) {
@@ -345,6 +351,8 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
+    ngx_http_webhook_sqlite_ended(s, result->event_status);
+
     target = ngx_http_webhook_sqlite_target(s, result->webhook_id);
 
     if (ngx_http_webhook_sqlite_health(s, result, target) != NGX_OK) {
@@ -369,6 +377,32 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
     return (target && target->rules.ordered)
            ? ngx_http_webhook_sqlite_queue_add(s, result->webhook_id, s->now)
            : NGX_OK;
+}
+
+
+/* Counts what has become of an event. */
+
+static void
+ngx_http_webhook_sqlite_ended(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_status_e status)
+{
+    switch (status) {
+
+    case NGX_HTTP_WEBHOOK_DELIVERED:
+        s->tally.delivered++;
+        break;
+
+    case NGX_HTTP_WEBHOOK_FAILED:
+        s->tally.failed++;
+        break;
+
+    case NGX_HTTP_WEBHOOK_CANCELLED:
+        s->tally.cancelled++;
+        break;
+
+    case NGX_HTTP_WEBHOOK_PENDING:
+        break;
+    }
 }
 
 
@@ -426,7 +460,13 @@ ngx_http_webhook_sqlite_release(ngx_http_webhook_sqlite_t *s,
         ngx_http_webhook_sqlite_int(stmt, 1, rel->event_id);
         ngx_http_webhook_sqlite_text(stmt, 2, &rel->reason);
 
-        return ngx_http_webhook_sqlite_exec(s, stmt);
+        if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        s->tally.cancelled += sqlite3_changes(s->db);
+
+        return NGX_OK;
     }
 
     stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_RELEASE);

@@ -151,6 +151,8 @@ ngx_http_webhook_sqlite_tell_company(ngx_http_webhook_sqlite_t *s,
             return NGX_ERROR;
         }
 
+        s->tally.events++;
+
         stmt = ngx_http_webhook_sqlite_stmt(s,
                                             NGX_HTTP_WEBHOOK_SQL_EVENT_INSERT);
 
@@ -204,6 +206,7 @@ ngx_http_webhook_sqlite_tell_message(ngx_http_webhook_sqlite_t *s,
     }
 
     *id = ngx_http_webhook_sqlite_id(s);
+    s->tally.messages++;
 
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                         NGX_HTTP_WEBHOOK_SQL_MESSAGE_INSERT);
