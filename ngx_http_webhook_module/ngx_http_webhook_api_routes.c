@@ -86,5 +86,10 @@ ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
     { NGX_HTTP_DELETE, "event-types/*", 0, ADMIN,
       ngx_http_webhook_api_event_type_delete },
 
+    { NGX_HTTP_GET, "status", 0, ADMIN,
+      ngx_http_webhook_api_status },
+    { NGX_HTTP_GET, "metrics", 0, ADMIN,
+      ngx_http_webhook_api_metrics },
+
     { 0, NULL, 0, 0, NULL }
 };

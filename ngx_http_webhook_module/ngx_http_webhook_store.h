@@ -57,6 +57,7 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_EVENT_GET,
     NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_GET,
     NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_LIST,
+    NGX_HTTP_WEBHOOK_OP_STATUS,
     NGX_HTTP_WEBHOOK_OP_N
 } ngx_http_webhook_op_e;
 
@@ -462,6 +463,29 @@ typedef struct {
     ngx_array_t                     *rows;        /* of ..._event_type_t */
     ngx_str_t                        next;
 } ngx_http_webhook_event_type_list_op_t;
+
+
+/*
+ * STATUS: the store as a whole.  A webhook event that is pending is in the
+ * hands of a worker (owned), or waits in the store; of those that wait, "due"
+ * ones may be sent now, as far as it is counted.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_uint_t                       schema;
+    int64_t                          owned;
+    int64_t                          waiting;
+    int64_t                          due;
+    int64_t                          oldest;      /* due since, ms; 0: none */
+    int64_t                          open;        /* breakers */
+    int64_t                          half_open;
+    off_t                            size;        /* of the files, bytes */
+    off_t                            log_size;
+    off_t                            index_size;
+    int64_t                          lag;         /* of the index, ms; -1 where
+                                                     there is none */
+} ngx_http_webhook_status_op_t;
 
 
 /* What was committed: of webhook events, how many came to which end. */

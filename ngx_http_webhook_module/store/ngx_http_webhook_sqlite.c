@@ -102,7 +102,8 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_event_list,
     ngx_http_webhook_sqlite_event_get,
     ngx_http_webhook_sqlite_event_type_get,
-    ngx_http_webhook_sqlite_event_type_list
+    ngx_http_webhook_sqlite_event_type_list,
+    ngx_http_webhook_sqlite_status
 };
 
 
@@ -594,8 +595,9 @@ ngx_http_webhook_sqlite_read(void *session, ngx_http_webhook_op_t *op,
     s->log = log;
     s->now = ngx_http_webhook_sqlite_now();
 
-    if (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_LIST) {
-
+    if (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_LIST
+        || op->type == NGX_HTTP_WEBHOOK_OP_STATUS)
+    {
         /* without the index, lists are slower */
 
         (void) ngx_http_webhook_sqlite_index_attach(s, 0);

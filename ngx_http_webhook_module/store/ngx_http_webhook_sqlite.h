@@ -479,6 +479,11 @@ ngx_int_t ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt,
 ngx_int_t ngx_http_webhook_sqlite_event_get(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 
+/* sqlite_status.c */
+
+ngx_int_t ngx_http_webhook_sqlite_status(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
 /* sqlite_list.c */
 
 ngx_int_t ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
