@@ -204,6 +204,7 @@ ngx_int_t ngx_http_webhook_api_event_type_get(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_event_type_update(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_event_type_delete(ngx_http_webhook_api_t *api);
 
+ngx_int_t ngx_http_webhook_api_stats(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_status(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_metrics(ngx_http_webhook_api_t *api);
 

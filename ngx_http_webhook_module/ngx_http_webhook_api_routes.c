@@ -86,6 +86,8 @@ ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
     { NGX_HTTP_DELETE, "event-types/*", 0, ADMIN,
       ngx_http_webhook_api_event_type_delete },
 
+    { NGX_HTTP_GET, "companies/*/stats", 0, COMPANY,
+      ngx_http_webhook_api_stats },
     { NGX_HTTP_GET, "status", 0, ADMIN,
       ngx_http_webhook_api_status },
     { NGX_HTTP_GET, "metrics", 0, ADMIN,

@@ -58,6 +58,7 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_GET,
     NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_LIST,
     NGX_HTTP_WEBHOOK_OP_STATUS,
+    NGX_HTTP_WEBHOOK_OP_STATS,
     NGX_HTTP_WEBHOOK_OP_N
 } ngx_http_webhook_op_e;
 
@@ -486,6 +487,64 @@ typedef struct {
     int64_t                          lag;         /* of the index, ms; -1 where
                                                      there is none */
 } ngx_http_webhook_status_op_t;
+
+
+/*
+ * STATS: what happened from "since" to "until" (ms since the epoch), both
+ * whole buckets of "bucket" ms, which is a minute, five, an hour or a day: of
+ * a company, of one of its webhooks ("webhook_id"), or of each of its webhooks
+ * ("each": a series for each that there is, newest first).  "complete_until"
+ * is 0 where nothing is missing, else what came later than that may be.
+ */
+
+#define NGX_HTTP_WEBHOOK_STATS_MINUTES   ((int64_t) 48 * 3600 * 1000)
+                                                 /* ms for which they are
+                                                    kept by the minute */
+#define NGX_HTTP_WEBHOOK_STATS_LATENCIES 64      /* 2 * log2(us) */
+#define NGX_HTTP_WEBHOOK_STATS_NAMES     100     /* of events, at most */
+#define NGX_HTTP_WEBHOOK_STATS_CODES     1000    /* of answers; 0: none */
+
+
+typedef struct {
+    uint64_t                         messages;   /* 0 of a webhook */
+    uint64_t                         events;
+    uint64_t                         attempts;
+    uint64_t                         delivered;
+    uint64_t                         failed;     /* for good */
+    uint64_t                         duration;   /* of all attempts, us */
+} ngx_http_webhook_counts_t;
+
+
+typedef struct {
+    ngx_http_webhook_id_t            webhook_id; /* 0: of the company */
+    ngx_http_webhook_counts_t        total;
+    ngx_http_webhook_counts_t       *buckets;
+    uint64_t                         latency[NGX_HTTP_WEBHOOK_STATS_LATENCIES];
+    uint64_t                        *latencies;  /* of each bucket as many;
+                                                    NULL for each webhook */
+} ngx_http_webhook_series_t;
+
+
+typedef struct {
+    ngx_str_t                        name;       /* null: all the others */
+    ngx_http_webhook_counts_t        counts;     /* without a duration */
+} ngx_http_webhook_named_t;
+
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;
+    ngx_http_webhook_id_t            webhook_id;
+    int64_t                          since;
+    int64_t                          until;
+    int64_t                          bucket;
+    ngx_array_t                     *series;     /* out: of ..._series_t */
+    ngx_array_t                     *names;      /* out: of ..._named_t, the
+                                                    most frequent first */
+    uint64_t                        *codes;      /* out: attempts by status */
+    int64_t                          complete_until;
+    unsigned                         each:1;
+} ngx_http_webhook_stats_op_t;
 
 
 /* What was committed: of webhook events, how many came to which end. */

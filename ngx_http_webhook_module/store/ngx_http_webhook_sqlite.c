@@ -103,7 +103,8 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_event_get,
     ngx_http_webhook_sqlite_event_type_get,
     ngx_http_webhook_sqlite_event_type_list,
-    ngx_http_webhook_sqlite_status
+    ngx_http_webhook_sqlite_status,
+    ngx_http_webhook_sqlite_stats
 };
 
 
@@ -596,7 +597,8 @@ ngx_http_webhook_sqlite_read(void *session, ngx_http_webhook_op_t *op,
     s->now = ngx_http_webhook_sqlite_now();
 
     if (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_LIST
-        || op->type == NGX_HTTP_WEBHOOK_OP_STATUS)
+        || op->type == NGX_HTTP_WEBHOOK_OP_STATUS
+        || op->type == NGX_HTTP_WEBHOOK_OP_STATS)
     {
         /* without the index, lists are slower */
 

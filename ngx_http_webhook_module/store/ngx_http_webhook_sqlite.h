@@ -35,6 +35,7 @@
 
 #define NGX_HTTP_WEBHOOK_INDEX_MINUTE      60000 /* ms, a bucket */
 #define NGX_HTTP_WEBHOOK_INDEX_HOUR        3600000
+#define NGX_HTTP_WEBHOOK_INDEX_DAY         86400000
 
 /* A message's webhook events have the identifiers that follow its own. */
 
@@ -482,6 +483,11 @@ ngx_int_t ngx_http_webhook_sqlite_event_get(ngx_http_webhook_sqlite_t *s,
 /* sqlite_status.c */
 
 ngx_int_t ngx_http_webhook_sqlite_status(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* sqlite_stats.c */
+
+ngx_int_t ngx_http_webhook_sqlite_stats(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 
 /* sqlite_list.c */

@@ -23,7 +23,7 @@
 #include "ngx_http_webhook_sqlite.h"
 
 
-#define NGX_HTTP_WEBHOOK_INDEX_VERSION  1
+#define NGX_HTTP_WEBHOOK_INDEX_VERSION  2
 #define NGX_HTTP_WEBHOOK_INDEX_WINDOW   8000    /* rows */
 #define NGX_HTTP_WEBHOOK_INDEX_BUDGET   500     /* ms a call */
 #define NGX_HTTP_WEBHOOK_INDEX_RETRY    10000   /* ms, after a failure */
@@ -392,8 +392,15 @@ ngx_http_webhook_sqlite_index_make(ngx_http_webhook_sqlite_t *s)
         return NGX_ERROR;
     }
 
+    if (ngx_http_webhook_sqlite_named(s,
+                                     NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_TABLE)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_http_webhook_sqlite_named(s,
-                                     NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_TABLE);
+                                     NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_TABLE);
 }
 
 
@@ -570,7 +577,7 @@ ngx_http_webhook_sqlite_index_fill(ngx_http_webhook_sqlite_t *s, int64_t from,
 }
 
 
-/* Counts the attempts of a window. */
+/* Counts the messages, the webhook events and the attempts of a window. */
 
 static ngx_int_t
 ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
@@ -580,18 +587,33 @@ ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
 
     static int64_t  spans[] = {
         NGX_HTTP_WEBHOOK_INDEX_MINUTE,
-        NGX_HTTP_WEBHOOK_INDEX_HOUR
+        NGX_HTTP_WEBHOOK_INDEX_HOUR,
+        NGX_HTTP_WEBHOOK_INDEX_DAY
     };
 
-    if (ngx_http_webhook_sqlite_run(s,
-                                    NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_CLEAR,
-                                    0, 0, 0, 0)
-            != NGX_OK
-        || ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS,
-                                       2, from, to, 0)
+    static ngx_http_webhook_sql_e  clear[] = {
+        NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_CLEAR,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_CLEAR
+    };
+
+    static ngx_http_webhook_sql_e  count[] = {
+        NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_MESSAGES
+    };
+
+    for (i = 0; i < sizeof(clear) / sizeof(clear[0]); i++) {
+        if (ngx_http_webhook_sqlite_run(s, clear[i], 0, 0, 0, 0) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < sizeof(count) / sizeof(count[0]); i++) {
+        if (ngx_http_webhook_sqlite_run(s, count[i], 2, from, to, 0)
             != NGX_OK)
-    {
-        return NGX_ERROR;
+        {
+            return NGX_ERROR;
+        }
     }
 
     for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {

@@ -20,8 +20,6 @@
 #define NGX_HTTP_WEBHOOK_SWEEP_PAUSE   1000      /* ms between calls */
 #define NGX_HTTP_WEBHOOK_SWEEP_BUDGET  100       /* ms for one with more */
 
-#define NGX_HTTP_WEBHOOK_SWEEP_MINUTES ((int64_t) 48 * 3600 * 1000)
-
 
 static ngx_int_t ngx_http_webhook_sqlite_sweep_some(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_sql_e next,
@@ -153,12 +151,13 @@ static ngx_int_t
 ngx_http_webhook_sqlite_sweep_company(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t id, ngx_http_webhook_id_t from, ngx_uint_t *more)
 {
-    int64_t     before[2];
+    int64_t     before[3];
     ngx_uint_t  i;
 
     static int64_t  spans[] = {
         NGX_HTTP_WEBHOOK_INDEX_MINUTE,
-        NGX_HTTP_WEBHOOK_INDEX_HOUR
+        NGX_HTTP_WEBHOOK_INDEX_HOUR,
+        NGX_HTTP_WEBHOOK_INDEX_DAY
     };
 
     if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_SWEEP_BY_COMPANY,
@@ -179,13 +178,22 @@ ngx_http_webhook_sqlite_sweep_company(ngx_http_webhook_sqlite_t *s,
 
     *more |= (sqlite3_changes(s->db) == NGX_HTTP_WEBHOOK_SWEEP_ROWS);
 
-    /* buckets live as long as the events that they count, short ones less */
+    /* buckets live as long as the log that they count, those of a minute
+       less; those of a company that is gone no longer */
 
-    before[1] = ngx_http_webhook_id_msec(from);
+    if (from == INT64_MAX) {
+        before[1] = INT64_MAX;
+
+    } else {
+        before[1] = s->conf->keep_logs
+                    ? s->swept - (int64_t) s->conf->keep_logs : 0;
+    }
+
+    before[2] = before[1];
     before[0] = ngx_max(before[1],
-                        s->swept - NGX_HTTP_WEBHOOK_SWEEP_MINUTES);
+                        s->swept - NGX_HTTP_WEBHOOK_STATS_MINUTES);
 
-    for (i = 0; i < 2; i++) {
+    for (i = 0; i < 3; i++) {
 
         if (ngx_http_webhook_sqlite_run(s,
                                        NGX_HTTP_WEBHOOK_SQL_SWEEP_STATISTICS,

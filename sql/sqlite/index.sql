@@ -17,8 +17,9 @@ PRAGMA lists.user_version;
 -- Makes its tables.  "position" is the identifier up to which everything of
 -- the store is in them, "change" the same of webhook_event_change.  A bucket
 -- of statistics begins at "start" (ms since the epoch) and is "span" ms long;
--- "outcome" is a webhook_event.status, 0 where the attempt is to be repeated;
--- "latency" is 2 * log2 of the duration in us, rounded down.
+-- webhook 0 is all of a company.  "outcome" is a webhook_event.status, 0 where
+-- the attempt is to be repeated; "latency" is 2 * log2 of the duration in us,
+-- rounded down; messages are counted for webhook 0 alone.
 BEGIN;
 
 CREATE TABLE lists.state (
@@ -57,30 +58,33 @@ CREATE TABLE lists.by_name (
 
 CREATE TABLE lists.statistics (
     company_id   INTEGER NOT NULL,
+    webhook_id   INTEGER NOT NULL,
     span         INTEGER NOT NULL,
     start        INTEGER NOT NULL,
-    webhook_id   INTEGER NOT NULL,
     status_code  INTEGER NOT NULL,
     outcome      INTEGER NOT NULL,
     latency      INTEGER NOT NULL,
     attempts     INTEGER NOT NULL,
     duration     INTEGER NOT NULL,
-    PRIMARY KEY (company_id, span, start, webhook_id, status_code, outcome,
+    PRIMARY KEY (company_id, webhook_id, span, start, status_code, outcome,
         latency)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lists.statistics_name (
     company_id   INTEGER NOT NULL,
+    webhook_id   INTEGER NOT NULL,
     span         INTEGER NOT NULL,
     start        INTEGER NOT NULL,
-    webhook_id   INTEGER NOT NULL,
     name_id      INTEGER NOT NULL,
-    outcome      INTEGER NOT NULL,
+    messages     INTEGER NOT NULL,
+    events       INTEGER NOT NULL,
     attempts     INTEGER NOT NULL,
-    PRIMARY KEY (company_id, span, start, webhook_id, name_id, outcome)
+    delivered    INTEGER NOT NULL,
+    failed       INTEGER NOT NULL,
+    PRIMARY KEY (company_id, webhook_id, span, start, name_id)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA lists.user_version = 1;
+PRAGMA lists.user_version = 2;
 
 COMMIT;
 
@@ -93,10 +97,12 @@ SELECT position, change FROM lists.state WHERE id = 1;
 UPDATE lists.state SET position = ?1, change = ?2 WHERE id = 1;
 
 -- name: index_window
--- Where a window of at most ?2 + 1 webhook events, attempts and changes each
--- ends.
+-- Where a window of at most ?2 + 1 messages, webhook events, attempts and
+-- changes each ends.
 SELECT
-    min(ifnull((SELECT id FROM webhook_event WHERE id > ?1
+    min(ifnull((SELECT id FROM message WHERE id > ?1
+                ORDER BY id LIMIT 1 OFFSET ?2), s.last_id),
+        ifnull((SELECT id FROM webhook_event WHERE id > ?1
                 ORDER BY id LIMIT 1 OFFSET ?2), s.last_id),
         ifnull((SELECT id FROM webhook_event_log WHERE id > ?1
                 ORDER BY id LIMIT 1 OFFSET ?2), s.last_id)),
@@ -116,11 +122,9 @@ SELECT l.position > s.last_id OR l.change >
 FROM lists.state l, store s;
 
 -- name: index_names
--- The names of a window's events.
+-- The names of a window's messages, and so of its events: theirs came before.
 INSERT OR IGNORE INTO lists.name (name)
-SELECT DISTINCT m.event
-FROM webhook_event e JOIN message m ON m.id = e.message_id
-WHERE e.id > ?1 AND e.id <= ?2;
+SELECT DISTINCT event FROM message WHERE id > ?1 AND id <= ?2;
 
 -- name: index_by_company
 -- A window's events, sorted: each page of the index is touched once.
@@ -186,18 +190,27 @@ SELECT e.webhook_id, e.status, e.id
 FROM temp.moved v JOIN webhook_event e ON e.id = v.id;
 
 -- name: index_buckets_table
--- A window's attempts, counted by the minute.
-CREATE TEMP TABLE IF NOT EXISTS bucket (company_id, start, webhook_id, name_id,
+-- A window's attempts, counted by the minute ...
+CREATE TEMP TABLE IF NOT EXISTS bucket (company_id, webhook_id, start, name_id,
     status_code, outcome, latency, attempts, duration);
+
+-- name: index_volumes_table
+-- ... and its messages and webhook events.
+CREATE TEMP TABLE IF NOT EXISTS volume (company_id, webhook_id, start, name_id,
+    messages, events);
 
 -- name: index_buckets_clear
 -- Forgets those of the last window.
 DELETE FROM temp.bucket;
 
+-- name: index_volumes_clear
+-- The same.
+DELETE FROM temp.volume;
+
 -- name: index_buckets
--- Counts them.
+-- Counts the attempts.
 INSERT INTO temp.bucket
-SELECT e.company_id, l.started_at / 60000 * 60000 AS start, e.webhook_id,
+SELECT e.company_id, e.webhook_id, l.started_at / 60000 * 60000 AS start,
     n.id, l.status_code,
     CASE WHEN l.error IS NULL THEN 1
          WHEN e.status = 2 AND e.attempt_id = l.id THEN 2
@@ -209,29 +222,62 @@ FROM webhook_event_log l JOIN webhook_event e ON e.id = l.webhook_event_id
     JOIN message m ON m.id = e.message_id
     JOIN lists.name n ON n.name = m.event
 WHERE l.id > ?1 AND l.id <= ?2
-GROUP BY e.company_id, start, e.webhook_id, n.id, l.status_code, outcome,
+GROUP BY e.company_id, e.webhook_id, start, n.id, l.status_code, outcome,
     latency;
 
+-- name: index_volumes
+-- Counts the webhook events; an identifier tells the time.
+INSERT INTO temp.volume
+SELECT e.company_id, e.webhook_id, (e.id >> 20) / 60000 * 60000 AS start, n.id,
+    0, count(*)
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+    JOIN lists.name n ON n.name = m.event
+WHERE e.id > ?1 AND e.id <= ?2
+GROUP BY e.company_id, e.webhook_id, start, n.id;
+
+-- name: index_volumes_messages
+-- Counts the messages, also those that no webhook wanted.
+INSERT INTO temp.volume
+SELECT m.company_id, 0, (m.id >> 20) / 60000 * 60000 AS start, n.id,
+    count(*), 0
+FROM message m JOIN lists.name n ON n.name = m.event
+WHERE m.id > ?1 AND m.id <= ?2
+GROUP BY m.company_id, start, n.id;
+
 -- name: index_statistics
--- Adds them to buckets of ?1 ms.
-INSERT INTO lists.statistics (company_id, span, start, webhook_id,
+-- Adds the attempts to buckets of ?1 ms, of their webhook and of all.
+INSERT INTO lists.statistics (company_id, webhook_id, span, start,
     status_code, outcome, latency, attempts, duration)
-SELECT company_id, ?1, start / ?1 * ?1 AS begun, webhook_id, status_code,
-    outcome, latency, sum(attempts), sum(duration)
-FROM temp.bucket WHERE true
-GROUP BY company_id, begun, webhook_id, status_code, outcome, latency
+SELECT company_id, iif(a.column1, 0, webhook_id) AS whose, ?1,
+    start / ?1 * ?1 AS begun, status_code, outcome, latency, sum(attempts),
+    sum(duration)
+FROM temp.bucket CROSS JOIN (VALUES (0), (1)) a WHERE true
+GROUP BY company_id, whose, begun, status_code, outcome, latency
 ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,
     duration = duration + excluded.duration;
 
 -- name: index_statistics_name
--- The same by name.
-INSERT INTO lists.statistics_name (company_id, span, start, webhook_id,
-    name_id, outcome, attempts)
-SELECT company_id, ?1, start / ?1 * ?1 AS begun, webhook_id, name_id, outcome,
-    sum(attempts)
-FROM temp.bucket WHERE true
-GROUP BY company_id, begun, webhook_id, name_id, outcome
-ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts;
+-- The same by name, with the messages and the webhook events.
+INSERT INTO lists.statistics_name (company_id, webhook_id, span, start,
+    name_id, messages, events, attempts, delivered, failed)
+SELECT company_id, iif(a.column1, 0, webhook_id) AS whose, ?1,
+    start / ?1 * ?1 AS begun, name_id, sum(messages), sum(events),
+    sum(attempts), sum(delivered), sum(failed)
+FROM
+    (SELECT company_id, webhook_id, start, name_id, 0 AS messages, 0 AS events,
+         attempts, iif(outcome = 1, attempts, 0) AS delivered,
+         iif(outcome = 2, attempts, 0) AS failed
+     FROM temp.bucket
+     UNION ALL
+     SELECT company_id, webhook_id, start, name_id, messages, events, 0, 0, 0
+     FROM temp.volume)
+    CROSS JOIN (VALUES (0), (1)) a
+WHERE a.column1 = 0 OR webhook_id <> 0
+GROUP BY company_id, whose, begun, name_id
+ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
+    events = events + excluded.events, attempts = attempts + excluded.attempts,
+    delivered = delivered + excluded.delivered,
+    failed = failed + excluded.failed;
 
 -- name: sweep_company
 -- The next company in the lists after ?1; from which identifier on (?2: the
@@ -273,13 +319,29 @@ DELETE FROM lists.by_name WHERE (company_id, name_id, id) IN
 
 -- name: sweep_statistics
 -- ... and buckets of ?2 ms that begin before ?3.
+WITH RECURSIVE w (id) AS (
+    SELECT min(webhook_id) FROM lists.statistics WHERE company_id = ?1
+    UNION ALL
+    SELECT (SELECT min(webhook_id) FROM lists.statistics
+            WHERE company_id = ?1 AND webhook_id > w.id)
+    FROM w WHERE w.id IS NOT NULL
+)
 DELETE FROM lists.statistics
-WHERE company_id = ?1 AND span = ?2 AND start < ?3;
+WHERE company_id = ?1 AND webhook_id IN (SELECT id FROM w) AND span = ?2
+    AND start < ?3;
 
 -- name: sweep_statistics_name
 -- The same by name.
+WITH RECURSIVE w (id) AS (
+    SELECT min(webhook_id) FROM lists.statistics_name WHERE company_id = ?1
+    UNION ALL
+    SELECT (SELECT min(webhook_id) FROM lists.statistics_name
+            WHERE company_id = ?1 AND webhook_id > w.id)
+    FROM w WHERE w.id IS NOT NULL
+)
 DELETE FROM lists.statistics_name
-WHERE company_id = ?1 AND span = ?2 AND start < ?3;
+WHERE company_id = ?1 AND webhook_id IN (SELECT id FROM w) AND span = ?2
+    AND start < ?3;
 
 -- name: sweep_webhook
 -- The same of webhooks.

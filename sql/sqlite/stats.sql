@@ -1,0 +1,64 @@
+-- Statistics: what the index of lists has counted, of a company (?1) and a
+-- webhook (?2; 0: all), in buckets of ?3 ms that begin from ?4 on and before
+-- ?5; and, row by row, what came later than the index is.
+
+-- name: stats_attempts
+-- The attempts.
+SELECT start, status_code, outcome, latency, attempts, duration
+FROM lists.statistics
+WHERE company_id = ?1 AND webhook_id = ?2 AND span = ?3 AND start >= ?4
+    AND start < ?5;
+
+-- name: stats_names
+-- Messages, webhook events, attempts, by name.
+SELECT start, name_id, messages, events, attempts, delivered, failed
+FROM lists.statistics_name
+WHERE company_id = ?1 AND webhook_id = ?2 AND span = ?3 AND start >= ?4
+    AND start < ?5;
+
+-- name: stats_name
+-- A name.
+SELECT name FROM lists.name WHERE id = ?1;
+
+-- name: stats_webhooks
+-- The webhooks of a company, newest first.
+SELECT id FROM webhook WHERE company_id = ?1 AND deleted_at = 0
+ORDER BY id DESC;
+
+-- name: stats_tail
+-- Up to where what came after ?1 is counted, ?2 rows of each kind at most; and
+-- whether there is more.
+SELECT min(ifnull((SELECT id FROM message WHERE id > ?1
+                   ORDER BY id LIMIT 1 OFFSET ?2), s.last_id),
+           ifnull((SELECT id FROM webhook_event WHERE id > ?1
+                   ORDER BY id LIMIT 1 OFFSET ?2), s.last_id),
+           ifnull((SELECT id FROM webhook_event_log WHERE id > ?1
+                   ORDER BY id LIMIT 1 OFFSET ?2), s.last_id)),
+    s.last_id
+FROM store s WHERE s.id = 1;
+
+-- name: stats_tail_attempts
+-- The attempts of a company after ?2, up to ?3, that began from ?4 on and
+-- before ?5.
+SELECT e.webhook_id, l.started_at, m.event, l.status_code,
+    CASE WHEN l.error IS NULL THEN 1
+         WHEN e.status = 2 AND e.attempt_id = l.id THEN 2
+         ELSE 0 END,
+    CASE WHEN l.duration < 1 THEN 0
+         ELSE CAST(2 * log2(l.duration) AS INTEGER) END,
+    l.duration
+FROM webhook_event_log l CROSS JOIN webhook_event e
+    ON e.id = l.webhook_event_id
+    JOIN message m ON m.id = e.message_id
+WHERE l.id > ?2 AND l.id <= ?3 AND l.started_at >= ?4 AND l.started_at < ?5
+    AND e.company_id = ?1;
+
+-- name: stats_tail_events
+-- Its webhook events.
+SELECT e.webhook_id, e.id, m.event
+FROM webhook_event e CROSS JOIN message m ON m.id = e.message_id
+WHERE e.id > ?2 AND e.id <= ?3 AND e.company_id = ?1;
+
+-- name: stats_tail_messages
+-- Its messages.
+SELECT id, event FROM message WHERE id > ?2 AND id <= ?3 AND company_id = ?1;
