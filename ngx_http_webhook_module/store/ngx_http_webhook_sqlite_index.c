@@ -583,6 +583,7 @@ static ngx_int_t
 ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
     int64_t to)
 {
+    int64_t     oldest;
     ngx_uint_t  i;
 
     static int64_t  spans[] = {
@@ -618,13 +619,18 @@ ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
 
     for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
 
+        oldest = (spans[i] == NGX_HTTP_WEBHOOK_INDEX_MINUTE)
+                 ? ngx_http_webhook_sqlite_now()
+                   - NGX_HTTP_WEBHOOK_STATS_MINUTES - spans[i]
+                 : 0;
+
         if (ngx_http_webhook_sqlite_run(s,
                                        NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS,
-                                       1, spans[i], 0, 0)
+                                       2, spans[i], oldest, 0)
                 != NGX_OK
             || ngx_http_webhook_sqlite_run(s,
                                    NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS_NAME,
-                                   1, spans[i], 0, 0)
+                                   2, spans[i], oldest, 0)
                 != NGX_OK)
         {
             return NGX_ERROR;

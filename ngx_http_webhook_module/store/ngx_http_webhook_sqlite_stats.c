@@ -32,8 +32,8 @@ static ngx_int_t ngx_http_webhook_sqlite_stats_owned(
     ngx_http_webhook_sqlite_stats_t *c);
 static ngx_int_t ngx_http_webhook_sqlite_stats_indexed(
     ngx_http_webhook_sqlite_stats_t *c);
-static void ngx_http_webhook_sqlite_stats_bind(
-    ngx_http_webhook_sqlite_stats_t *c, sqlite3_stmt *stmt);
+static sqlite3_stmt *ngx_http_webhook_sqlite_stats_counted(
+    ngx_http_webhook_sqlite_stats_t *c, ngx_http_webhook_sql_e name);
 static ngx_int_t ngx_http_webhook_sqlite_stats_names(
     ngx_http_webhook_sqlite_stats_t *c);
 static ngx_int_t ngx_http_webhook_sqlite_stats_tail(
@@ -95,7 +95,6 @@ ngx_http_webhook_sqlite_stats_run(ngx_http_webhook_sqlite_t *s,
 {
     int64_t                           change;
     ngx_int_t                         rc;
-    ngx_uint_t                        i;
     ngx_http_webhook_sqlite_stats_t   c;
 
     ngx_memzero(&c, sizeof(c));
@@ -124,14 +123,11 @@ ngx_http_webhook_sqlite_stats_run(ngx_http_webhook_sqlite_t *s,
         return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
     }
 
-    c.series = stats->series->elts;
-
-    for (i = 0; indexed && i < stats->series->nelts; i++, c.series++) {
-        if (ngx_http_webhook_sqlite_stats_indexed(&c) != NGX_OK
-            || ngx_http_webhook_sqlite_stats_names(&c) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (indexed
+        && (ngx_http_webhook_sqlite_stats_indexed(&c) != NGX_OK
+            || ngx_http_webhook_sqlite_stats_names(&c) != NGX_OK))
+    {
+        return NGX_ERROR;
     }
 
     if (ngx_http_webhook_sqlite_stats_tail(&c) != NGX_OK) {
@@ -260,7 +256,7 @@ ngx_http_webhook_sqlite_stats_owned(ngx_http_webhook_sqlite_stats_t *c)
 }
 
 
-/* The attempts that the index has of a series. */
+/* The attempts that the index has. */
 
 static ngx_int_t
 ngx_http_webhook_sqlite_stats_indexed(ngx_http_webhook_sqlite_stats_t *c)
@@ -268,30 +264,40 @@ ngx_http_webhook_sqlite_stats_indexed(ngx_http_webhook_sqlite_stats_t *c)
     ngx_int_t      rc;
     sqlite3_stmt  *stmt;
 
-    stmt = ngx_http_webhook_sqlite_stmt(c->s,
-                                        NGX_HTTP_WEBHOOK_SQL_STATS_ATTEMPTS);
-    ngx_http_webhook_sqlite_stats_bind(c, stmt);
+    stmt = ngx_http_webhook_sqlite_stats_counted(c,
+                                    c->op->each
+                                    ? NGX_HTTP_WEBHOOK_SQL_STATS_ATTEMPTS_EACH
+                                    : NGX_HTTP_WEBHOOK_SQL_STATS_ATTEMPTS);
 
     while ((rc = ngx_http_webhook_sqlite_step(c->s, stmt)) == NGX_OK) {
 
+        c->series = ngx_http_webhook_sqlite_stats_find(c,
+                                               sqlite3_column_int64(stmt, 0));
+        if (c->series == NULL) {
+            continue;
+        }
+
         ngx_http_webhook_sqlite_stats_attempt(c,
-                          sqlite3_column_int64(stmt, 0),
-                          (ngx_uint_t) sqlite3_column_int64(stmt, 1),
+                          sqlite3_column_int64(stmt, 1),
                           (ngx_uint_t) sqlite3_column_int64(stmt, 2),
                           (ngx_uint_t) sqlite3_column_int64(stmt, 3),
-                          (uint64_t) sqlite3_column_int64(stmt, 4),
-                          (uint64_t) sqlite3_column_int64(stmt, 5));
+                          (ngx_uint_t) sqlite3_column_int64(stmt, 4),
+                          (uint64_t) sqlite3_column_int64(stmt, 5),
+                          (uint64_t) sqlite3_column_int64(stmt, 6));
     }
 
     return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
 }
 
 
-static void
-ngx_http_webhook_sqlite_stats_bind(ngx_http_webhook_sqlite_stats_t *c,
-    sqlite3_stmt *stmt)
+/* A statement of the index, which has no buckets of five minutes. */
+
+static sqlite3_stmt *
+ngx_http_webhook_sqlite_stats_counted(ngx_http_webhook_sqlite_stats_t *c,
+    ngx_http_webhook_sql_e name)
 {
-    int64_t  span;
+    int64_t        span;
+    sqlite3_stmt  *stmt;
 
     span = c->op->bucket;
 
@@ -299,11 +305,18 @@ ngx_http_webhook_sqlite_stats_bind(ngx_http_webhook_sqlite_stats_t *c,
         span = NGX_HTTP_WEBHOOK_INDEX_MINUTE;
     }
 
+    stmt = ngx_http_webhook_sqlite_stmt(c->s, name);
+
     ngx_http_webhook_sqlite_int(stmt, 1, c->company_id);
-    ngx_http_webhook_sqlite_int(stmt, 2, c->series->webhook_id);
-    ngx_http_webhook_sqlite_int(stmt, 3, span);
-    ngx_http_webhook_sqlite_int(stmt, 4, c->op->since);
-    ngx_http_webhook_sqlite_int(stmt, 5, c->op->until);
+    ngx_http_webhook_sqlite_int(stmt, 2, span);
+    ngx_http_webhook_sqlite_int(stmt, 3, c->op->since);
+    ngx_http_webhook_sqlite_int(stmt, 4, c->op->until);
+
+    if (!c->op->each) {
+        ngx_http_webhook_sqlite_int(stmt, 5, c->op->webhook_id);
+    }
+
+    return stmt;
 }
 
 
@@ -318,17 +331,24 @@ ngx_http_webhook_sqlite_stats_names(ngx_http_webhook_sqlite_stats_t *c)
     ngx_http_webhook_counts_t       *bucket;
     ngx_http_webhook_sqlite_name_t  *name;
 
-    stmt = ngx_http_webhook_sqlite_stmt(c->s,
-                                        NGX_HTTP_WEBHOOK_SQL_STATS_NAMES);
-    ngx_http_webhook_sqlite_stats_bind(c, stmt);
+    stmt = ngx_http_webhook_sqlite_stats_counted(c,
+                                       c->op->each
+                                       ? NGX_HTTP_WEBHOOK_SQL_STATS_NAMES_EACH
+                                       : NGX_HTTP_WEBHOOK_SQL_STATS_NAMES);
 
     while ((rc = ngx_http_webhook_sqlite_step(c->s, stmt)) == NGX_OK) {
+
+        c->series = ngx_http_webhook_sqlite_stats_find(c,
+                                               sqlite3_column_int64(stmt, 0));
+        if (c->series == NULL) {
+            continue;
+        }
 
         messages = (uint64_t) sqlite3_column_int64(stmt, 2);
         events = (uint64_t) sqlite3_column_int64(stmt, 3);
 
         bucket = ngx_http_webhook_sqlite_stats_bucket(c,
-                                               sqlite3_column_int64(stmt, 0));
+                                               sqlite3_column_int64(stmt, 1));
 
         bucket->messages += messages;
         bucket->events += events;
@@ -340,16 +360,16 @@ ngx_http_webhook_sqlite_stats_names(ngx_http_webhook_sqlite_stats_t *c)
         }
 
         name = ngx_http_webhook_sqlite_names_id(c,
-                                               sqlite3_column_int64(stmt, 1));
+                                               sqlite3_column_int64(stmt, 4));
         if (name == NULL) {
             return NGX_ERROR;
         }
 
         name->counts.messages += messages;
         name->counts.events += events;
-        name->counts.attempts += (uint64_t) sqlite3_column_int64(stmt, 4);
-        name->counts.delivered += (uint64_t) sqlite3_column_int64(stmt, 5);
-        name->counts.failed += (uint64_t) sqlite3_column_int64(stmt, 6);
+        name->counts.attempts += (uint64_t) sqlite3_column_int64(stmt, 5);
+        name->counts.delivered += (uint64_t) sqlite3_column_int64(stmt, 6);
+        name->counts.failed += (uint64_t) sqlite3_column_int64(stmt, 7);
     }
 
     return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;

@@ -58,30 +58,30 @@ CREATE TABLE lists.by_name (
 
 CREATE TABLE lists.statistics (
     company_id   INTEGER NOT NULL,
-    webhook_id   INTEGER NOT NULL,
     span         INTEGER NOT NULL,
     start        INTEGER NOT NULL,
+    webhook_id   INTEGER NOT NULL,
     status_code  INTEGER NOT NULL,
     outcome      INTEGER NOT NULL,
     latency      INTEGER NOT NULL,
     attempts     INTEGER NOT NULL,
     duration     INTEGER NOT NULL,
-    PRIMARY KEY (company_id, webhook_id, span, start, status_code, outcome,
+    PRIMARY KEY (company_id, span, start, webhook_id, status_code, outcome,
         latency)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lists.statistics_name (
     company_id   INTEGER NOT NULL,
-    webhook_id   INTEGER NOT NULL,
     span         INTEGER NOT NULL,
     start        INTEGER NOT NULL,
+    webhook_id   INTEGER NOT NULL,
     name_id      INTEGER NOT NULL,
     messages     INTEGER NOT NULL,
     events       INTEGER NOT NULL,
     attempts     INTEGER NOT NULL,
     delivered    INTEGER NOT NULL,
     failed       INTEGER NOT NULL,
-    PRIMARY KEY (company_id, webhook_id, span, start, name_id)
+    PRIMARY KEY (company_id, span, start, webhook_id, name_id)
 ) STRICT, WITHOUT ROWID;
 
 PRAGMA lists.user_version = 2;
@@ -245,35 +245,37 @@ WHERE m.id > ?1 AND m.id <= ?2
 GROUP BY m.company_id, start, n.id;
 
 -- name: index_statistics
--- Adds the attempts to buckets of ?1 ms, of their webhook and of all.
-INSERT INTO lists.statistics (company_id, webhook_id, span, start,
+-- Adds the attempts to buckets of ?1 ms, of their webhook and of all; those
+-- that begin before ?2 are kept no longer.
+INSERT INTO lists.statistics (company_id, span, start, webhook_id,
     status_code, outcome, latency, attempts, duration)
-SELECT company_id, iif(a.column1, 0, webhook_id) AS whose, ?1,
-    start / ?1 * ?1 AS begun, status_code, outcome, latency, sum(attempts),
-    sum(duration)
-FROM temp.bucket CROSS JOIN (VALUES (0), (1)) a WHERE true
-GROUP BY company_id, whose, begun, status_code, outcome, latency
+SELECT company_id, ?1, start / ?1 * ?1 AS begun,
+    iif(a.column1, 0, webhook_id) AS whose, status_code, outcome, latency,
+    sum(attempts), sum(duration)
+FROM temp.bucket CROSS JOIN (VALUES (0), (1)) a
+WHERE start >= ?2
+GROUP BY company_id, begun, whose, status_code, outcome, latency
 ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,
     duration = duration + excluded.duration;
 
 -- name: index_statistics_name
 -- The same by name, with the messages and the webhook events.
-INSERT INTO lists.statistics_name (company_id, webhook_id, span, start,
+INSERT INTO lists.statistics_name (company_id, span, start, webhook_id,
     name_id, messages, events, attempts, delivered, failed)
-SELECT company_id, iif(a.column1, 0, webhook_id) AS whose, ?1,
-    start / ?1 * ?1 AS begun, name_id, sum(messages), sum(events),
-    sum(attempts), sum(delivered), sum(failed)
+SELECT company_id, ?1, start / ?1 * ?1 AS begun,
+    iif(a.column1, 0, webhook_id) AS whose, name_id, sum(messages),
+    sum(events), sum(attempts), sum(delivered), sum(failed)
 FROM
     (SELECT company_id, webhook_id, start, name_id, 0 AS messages, 0 AS events,
          attempts, iif(outcome = 1, attempts, 0) AS delivered,
          iif(outcome = 2, attempts, 0) AS failed
-     FROM temp.bucket
+     FROM temp.bucket WHERE start >= ?2
      UNION ALL
      SELECT company_id, webhook_id, start, name_id, messages, events, 0, 0, 0
-     FROM temp.volume)
+     FROM temp.volume WHERE start >= ?2)
     CROSS JOIN (VALUES (0), (1)) a
 WHERE a.column1 = 0 OR webhook_id <> 0
-GROUP BY company_id, whose, begun, name_id
+GROUP BY company_id, begun, whose, name_id
 ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
     events = events + excluded.events, attempts = attempts + excluded.attempts,
     delivered = delivered + excluded.delivered,
@@ -319,29 +321,13 @@ DELETE FROM lists.by_name WHERE (company_id, name_id, id) IN
 
 -- name: sweep_statistics
 -- ... and buckets of ?2 ms that begin before ?3.
-WITH RECURSIVE w (id) AS (
-    SELECT min(webhook_id) FROM lists.statistics WHERE company_id = ?1
-    UNION ALL
-    SELECT (SELECT min(webhook_id) FROM lists.statistics
-            WHERE company_id = ?1 AND webhook_id > w.id)
-    FROM w WHERE w.id IS NOT NULL
-)
 DELETE FROM lists.statistics
-WHERE company_id = ?1 AND webhook_id IN (SELECT id FROM w) AND span = ?2
-    AND start < ?3;
+WHERE company_id = ?1 AND span = ?2 AND start < ?3;
 
 -- name: sweep_statistics_name
 -- The same by name.
-WITH RECURSIVE w (id) AS (
-    SELECT min(webhook_id) FROM lists.statistics_name WHERE company_id = ?1
-    UNION ALL
-    SELECT (SELECT min(webhook_id) FROM lists.statistics_name
-            WHERE company_id = ?1 AND webhook_id > w.id)
-    FROM w WHERE w.id IS NOT NULL
-)
 DELETE FROM lists.statistics_name
-WHERE company_id = ?1 AND webhook_id IN (SELECT id FROM w) AND span = ?2
-    AND start < ?3;
+WHERE company_id = ?1 AND span = ?2 AND start < ?3;
 
 -- name: sweep_webhook
 -- The same of webhooks.

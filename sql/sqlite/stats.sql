@@ -1,20 +1,45 @@
--- Statistics: what the index of lists has counted, of a company (?1) and a
--- webhook (?2; 0: all), in buckets of ?3 ms that begin from ?4 on and before
--- ?5; and, row by row, what came later than the index is.
+-- Statistics: what the index of lists has counted, of a company (?1), in
+-- buckets of ?2 ms that begin from ?3 on and before ?4, of all its webhooks
+-- (?5 is 0), of one, or of each; and, row by row, what came later than the
+-- index is.
 
 -- name: stats_attempts
--- The attempts.
-SELECT start, status_code, outcome, latency, attempts, duration
+-- The attempts of one webhook, or of all: a look for each bucket.
+WITH RECURSIVE b (start) AS (
+    VALUES (?3)
+    UNION ALL
+    SELECT start + ?2 FROM b WHERE start + ?2 < ?4
+)
+SELECT s.webhook_id, s.start, s.status_code, s.outcome, s.latency, s.attempts,
+    s.duration
+FROM b CROSS JOIN lists.statistics s
+WHERE s.company_id = ?1 AND s.span = ?2 AND s.start = b.start
+    AND s.webhook_id = ?5;
+
+-- name: stats_attempts_each
+-- Of each.
+SELECT webhook_id, start, status_code, outcome, latency, attempts, duration
 FROM lists.statistics
-WHERE company_id = ?1 AND webhook_id = ?2 AND span = ?3 AND start >= ?4
-    AND start < ?5;
+WHERE company_id = ?1 AND span = ?2 AND start >= ?3 AND start < ?4;
 
 -- name: stats_names
--- Messages, webhook events, attempts, by name.
-SELECT start, name_id, messages, events, attempts, delivered, failed
+-- Messages, webhook events, attempts, by name, of one webhook or of all.
+WITH RECURSIVE b (start) AS (
+    VALUES (?3)
+    UNION ALL
+    SELECT start + ?2 FROM b WHERE start + ?2 < ?4
+)
+SELECT s.webhook_id, s.start, s.messages, s.events, s.name_id, s.attempts,
+    s.delivered, s.failed
+FROM b CROSS JOIN lists.statistics_name s
+WHERE s.company_id = ?1 AND s.span = ?2 AND s.start = b.start
+    AND s.webhook_id = ?5;
+
+-- name: stats_names_each
+-- Of each, but not by name.
+SELECT webhook_id, start, messages, events
 FROM lists.statistics_name
-WHERE company_id = ?1 AND webhook_id = ?2 AND span = ?3 AND start >= ?4
-    AND start < ?5;
+WHERE company_id = ?1 AND span = ?2 AND start >= ?3 AND start < ?4;
 
 -- name: stats_name
 -- A name.
