@@ -603,6 +603,12 @@ ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
         NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_MESSAGES
     };
 
+    static ngx_http_webhook_sql_e  add[] = {
+        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_ATTEMPTS,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_ALL,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_ALL
+    };
+
     for (i = 0; i < sizeof(clear) / sizeof(clear[0]); i++) {
         if (ngx_http_webhook_sqlite_run(s, clear[i], 0, 0, 0, 0) != NGX_OK) {
             return NGX_ERROR;
@@ -613,6 +619,12 @@ ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
         if (ngx_http_webhook_sqlite_run(s, count[i], 2, from, to, 0)
             != NGX_OK)
         {
+            return NGX_ERROR;
+        }
+    }
+
+    for (i = 0; i < sizeof(add) / sizeof(add[0]); i++) {
+        if (ngx_http_webhook_sqlite_run(s, add[i], 0, 0, 0, 0) != NGX_OK) {
             return NGX_ERROR;
         }
     }

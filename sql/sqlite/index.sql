@@ -191,13 +191,14 @@ FROM temp.moved v JOIN webhook_event e ON e.id = v.id;
 
 -- name: index_buckets_table
 -- A window's attempts, counted by the minute ...
-CREATE TEMP TABLE IF NOT EXISTS bucket (company_id, webhook_id, start, name_id,
+CREATE TEMP TABLE IF NOT EXISTS bucket (company_id, start, webhook_id, name_id,
     status_code, outcome, latency, attempts, duration);
 
 -- name: index_volumes_table
--- ... and its messages and webhook events.
-CREATE TEMP TABLE IF NOT EXISTS volume (company_id, webhook_id, start, name_id,
-    messages, events);
+-- ... and all that is counted by name.
+CREATE TEMP TABLE IF NOT EXISTS volume (company_id, start, webhook_id, name_id,
+    messages, events, attempts, delivered, failed,
+    PRIMARY KEY (company_id, start, webhook_id, name_id)) WITHOUT ROWID;
 
 -- name: index_buckets_clear
 -- Forgets those of the last window.
@@ -208,9 +209,9 @@ DELETE FROM temp.bucket;
 DELETE FROM temp.volume;
 
 -- name: index_buckets
--- Counts the attempts.
+-- Counts the attempts, in the order of the buckets.
 INSERT INTO temp.bucket
-SELECT e.company_id, e.webhook_id, l.started_at / 60000 * 60000 AS start,
+SELECT e.company_id, l.started_at / 60000 * 60000 AS start, e.webhook_id,
     n.id, l.status_code,
     CASE WHEN l.error IS NULL THEN 1
          WHEN e.status = 2 AND e.attempt_id = l.id THEN 2
@@ -222,60 +223,75 @@ FROM webhook_event_log l JOIN webhook_event e ON e.id = l.webhook_event_id
     JOIN message m ON m.id = e.message_id
     JOIN lists.name n ON n.name = m.event
 WHERE l.id > ?1 AND l.id <= ?2
-GROUP BY e.company_id, e.webhook_id, start, n.id, l.status_code, outcome,
+GROUP BY e.company_id, start, e.webhook_id, n.id, l.status_code, outcome,
     latency;
 
 -- name: index_volumes
 -- Counts the webhook events; an identifier tells the time.
 INSERT INTO temp.volume
-SELECT e.company_id, e.webhook_id, (e.id >> 20) / 60000 * 60000 AS start, n.id,
-    0, count(*)
+SELECT e.company_id, (e.id >> 20) / 60000 * 60000 AS start, e.webhook_id, n.id,
+    0, count(*), 0, 0, 0
 FROM webhook_event e JOIN message m ON m.id = e.message_id
     JOIN lists.name n ON n.name = m.event
 WHERE e.id > ?1 AND e.id <= ?2
-GROUP BY e.company_id, e.webhook_id, start, n.id;
+GROUP BY e.company_id, start, e.webhook_id, n.id;
 
 -- name: index_volumes_messages
 -- Counts the messages, also those that no webhook wanted.
 INSERT INTO temp.volume
-SELECT m.company_id, 0, (m.id >> 20) / 60000 * 60000 AS start, n.id,
-    count(*), 0
+SELECT m.company_id, (m.id >> 20) / 60000 * 60000 AS start, 0, n.id,
+    count(*), 0, 0, 0, 0
 FROM message m JOIN lists.name n ON n.name = m.event
 WHERE m.id > ?1 AND m.id <= ?2
 GROUP BY m.company_id, start, n.id;
 
+-- name: index_volumes_attempts
+-- Adds the attempts of each name.
+INSERT INTO temp.volume
+SELECT company_id, start, webhook_id, name_id, 0, 0, sum(attempts),
+    sum(iif(outcome = 1, attempts, 0)), sum(iif(outcome = 2, attempts, 0))
+FROM temp.bucket WHERE true
+GROUP BY company_id, start, webhook_id, name_id
+ON CONFLICT DO UPDATE SET attempts = excluded.attempts,
+    delivered = excluded.delivered, failed = excluded.failed;
+
+-- name: index_buckets_all
+-- Adds what all webhooks of a company have together, ...
+INSERT INTO temp.bucket
+SELECT company_id, start, 0, 0, status_code, outcome, latency, sum(attempts),
+    sum(duration)
+FROM temp.bucket
+GROUP BY company_id, start, status_code, outcome, latency;
+
+-- name: index_volumes_all
+-- ... by name, too.
+INSERT INTO temp.volume
+SELECT company_id, start, 0, name_id, 0, sum(events), sum(attempts),
+    sum(delivered), sum(failed)
+FROM temp.volume WHERE webhook_id <> 0
+GROUP BY company_id, start, name_id
+ON CONFLICT DO UPDATE SET events = excluded.events,
+    attempts = excluded.attempts, delivered = excluded.delivered,
+    failed = excluded.failed;
+
 -- name: index_statistics
--- Adds the attempts to buckets of ?1 ms, of their webhook and of all; those
--- that begin before ?2 are kept no longer.
+-- Adds the attempts to buckets of ?1 ms; those that begin before ?2 are kept
+-- no longer.
 INSERT INTO lists.statistics (company_id, span, start, webhook_id,
     status_code, outcome, latency, attempts, duration)
-SELECT company_id, ?1, start / ?1 * ?1 AS begun,
-    iif(a.column1, 0, webhook_id) AS whose, status_code, outcome, latency,
-    sum(attempts), sum(duration)
-FROM temp.bucket CROSS JOIN (VALUES (0), (1)) a
-WHERE start >= ?2
-GROUP BY company_id, begun, whose, status_code, outcome, latency
+SELECT company_id, ?1, start / ?1 * ?1, webhook_id, status_code, outcome,
+    latency, attempts, duration
+FROM temp.bucket WHERE start >= ?2
 ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,
     duration = duration + excluded.duration;
 
 -- name: index_statistics_name
--- The same by name, with the messages and the webhook events.
+-- The same by name.
 INSERT INTO lists.statistics_name (company_id, span, start, webhook_id,
     name_id, messages, events, attempts, delivered, failed)
-SELECT company_id, ?1, start / ?1 * ?1 AS begun,
-    iif(a.column1, 0, webhook_id) AS whose, name_id, sum(messages),
-    sum(events), sum(attempts), sum(delivered), sum(failed)
-FROM
-    (SELECT company_id, webhook_id, start, name_id, 0 AS messages, 0 AS events,
-         attempts, iif(outcome = 1, attempts, 0) AS delivered,
-         iif(outcome = 2, attempts, 0) AS failed
-     FROM temp.bucket WHERE start >= ?2
-     UNION ALL
-     SELECT company_id, webhook_id, start, name_id, messages, events, 0, 0, 0
-     FROM temp.volume WHERE start >= ?2)
-    CROSS JOIN (VALUES (0), (1)) a
-WHERE a.column1 = 0 OR webhook_id <> 0
-GROUP BY company_id, begun, whose, name_id
+SELECT company_id, ?1, start / ?1 * ?1, webhook_id, name_id, messages, events,
+    attempts, delivered, failed
+FROM temp.volume WHERE start >= ?2
 ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
     events = events + excluded.events, attempts = attempts + excluded.attempts,
     delivered = delivered + excluded.delivered,
