@@ -58,8 +58,19 @@ static double ngx_http_webhook_stats_percentile(uint64_t *latency, uint64_t n,
 ngx_int_t
 ngx_http_webhook_api_stats(ngx_http_webhook_api_t *api)
 {
+    ngx_int_t                     rc;
+    ngx_str_t                     value;
     const char                   *wrong;
+    ngx_http_webhook_list_op_t    page;
     ngx_http_webhook_stats_op_t  *stats;
+
+    ngx_memzero(&page, sizeof(ngx_http_webhook_list_op_t));
+
+    rc = ngx_http_webhook_api_page(api, &page, "wh_");
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
 
     stats = ngx_http_webhook_api_op(NGX_HTTP_WEBHOOK_OP_STATS,
                                     sizeof(ngx_http_webhook_stats_op_t),
@@ -67,6 +78,10 @@ ngx_http_webhook_api_stats(ngx_http_webhook_api_t *api)
     if (stats == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    stats->cursor = page.cursor;
+    stats->limit = (ngx_http_webhook_api_param(api, "limit", &value) == NGX_OK)
+                   ? page.limit : NGX_HTTP_WEBHOOK_API_MOST;
 
     wrong = ngx_http_webhook_stats_params(api, stats);
 
@@ -276,6 +291,7 @@ ngx_http_webhook_stats_each(ngx_http_webhook_json_writer_t *w,
     }
 
     ngx_http_webhook_json_close_array(w);
+    ngx_http_webhook_json_id(w, "next_cursor", "wh_", stats->next);
 }
 
 

@@ -493,8 +493,9 @@ typedef struct {
  * STATS: what happened from "since" to "until" (ms since the epoch), both
  * whole buckets of "bucket" ms, which is a minute, five, an hour or a day: of
  * a company, of one of its webhooks ("webhook_id"), or of each of its webhooks
- * ("each": a series for each that there is, newest first).  "complete_until"
- * is 0 where nothing is missing, else what came later than that may be.
+ * ("each": a series for each that there is, newest first, at most "limit" below
+ * "cursor", and "next" for the next page).  "complete_until" is 0 where nothing
+ * is missing, else what came later than that may be.
  */
 
 #define NGX_HTTP_WEBHOOK_STATS_MINUTES   ((int64_t) 48 * 3600 * 1000)
@@ -543,6 +544,9 @@ typedef struct {
                                                     most frequent first */
     uint64_t                        *codes;      /* out: attempts by status */
     int64_t                          complete_until;
+    ngx_http_webhook_id_t            cursor;     /* 0: from the newest on */
+    ngx_uint_t                       limit;
+    ngx_http_webhook_id_t            next;       /* out: 0 at the end */
     unsigned                         each:1;
 } ngx_http_webhook_stats_op_t;
 

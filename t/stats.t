@@ -175,9 +175,11 @@ sub history {
         . 'INSERT INTO webhook_event (id, message_id, webhook_id, company_id, status, owner,'
         . ' retries, due_at, attempt_id) VALUES (' . ($id + 1) . ", $id,"
         . " $number{$n % 4 ? 'good' : 'bad'}, $acme, $status, 0, 0, 0, " . ($id + 2) . ');'
-        . 'INSERT INTO webhook_event_log VALUES (' . ($id + 2) . ', 0, ' . ($id + 1)
-        . ", 1, $time, $code, " . ($error ? "'timeout'" : 'NULL') . ", NULL, $duration, 0, 0,"
-        . " 0, 0, NULL, 'http://x/', 0, '', NULL, NULL, NULL, 0);";
+        . 'INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number, started_at,'
+        . ' status_code, error, duration, name_lookup, connect, tls, first_byte, url, signed_at,'
+        . ' signature, truncated) VALUES (' . ($id + 2) . ', 0, ' . ($id + 1)
+        . ", 1, $time, $code, " . ($error ? "'timeout'" : 'NULL')
+        . ", $duration, 0, 0, 0, 0, 'http://x/', 0, '', 0);";
 }
 
 $t->stop;
@@ -282,7 +284,8 @@ is(scalar @{ $s->{buckets} }, 4, '... four of them');
 is(scalar @{ stats('acme', bucket => $_->[0])->{buckets} }, $_->[1], "$_->[1] of $_->[0]")
     for [ '1m', 60 ], [ '5m', 144 ], [ '1h', 24 ], [ '1d', 30 ];
 is(stats('acme')->{total}{messages} > 0, 1, 'now is in it');
-is(scalar @{ stats('acme', since => iso($now - 31 * $day))->{buckets} }, 745, 'a month of hours');
+is(scalar @{ stats('acme', since => iso($now - 31 * $day), until => iso($now))->{buckets} }, 745,
+   'a month of hours');
 
 for my $query ('bucket=2h', 'bucket=', 'by=name', "by=webhook&webhook=$webhook{good}",
     'webhook=x', 'since=yesterday', 'since=2026-02-30T00:00:00Z', 'since=2026-01-01T00:00:00',
@@ -290,7 +293,7 @@ for my $query ('bucket=2h', 'bucket=', 'by=name', "by=webhook&webhook=$webhook{g
     'until=2026-01-01', 'since=2026-01-02T00:00:00Z&until=2026-01-01T00:00:00Z',
     'since=' . iso($now + $day), 'bucket=1d&since=2000-01-01T00:00:00Z',
     'bucket=5m&since=' . iso($now - 3 * $day) . '&until=' . iso($now - 2.9 * $day),
-    'by=webhook&since=' . iso($now - 5 * $day))
+    'by=webhook&since=' . iso($now - 5 * $day), 'by=webhook&limit=251', 'by=webhook&cursor=x')
 {
     my ($status, $problem) = $t->api('GET', "/companies/acme/stats?$query");
     is("$status $problem->{code}", '400 invalid_parameter', "'$query' is refused");
@@ -300,6 +303,17 @@ is(($t->api('GET', "/companies/$_->[0]/stats$_->[1]"))[1]{code}, $_->[2], "no $_
     for [ 'none', '', 'company_not_found' ],
         [ 'acme', "?webhook=$webhook{other}", 'webhook_not_found' ],
         [ 'acme', '?webhook=wh_0000000000001', 'webhook_not_found' ];
+
+# each webhook, page by page
+
+my ($page, @paged);
+my @range = (since => iso($base), until => iso($base + 6 * $hour));
+do {
+    $page = stats('acme', by => 'webhook', limit => 2, @range,
+                  ($page ? (cursor => $page->{next_cursor}) : ()));
+    push @paged, @{ $page->{data} };
+} while ($page->{next_cursor});
+is_deeply(\@paged, stats('acme', by => 'webhook', @range)->{data}, 'pages are the same as one');
 
 # what was deleted stays counted, but is no row any more
 

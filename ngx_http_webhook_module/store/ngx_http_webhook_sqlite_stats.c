@@ -26,6 +26,8 @@ static ngx_int_t ngx_http_webhook_sqlite_stats_run(
     ngx_uint_t indexed);
 static ngx_int_t ngx_http_webhook_sqlite_stats_init(
     ngx_http_webhook_sqlite_stats_t *c);
+static ngx_int_t ngx_http_webhook_sqlite_stats_page(
+    ngx_http_webhook_sqlite_stats_t *c);
 static ngx_int_t ngx_http_webhook_sqlite_stats_series(
     ngx_http_webhook_sqlite_stats_t *c, ngx_http_webhook_id_t webhook_id);
 static ngx_int_t ngx_http_webhook_sqlite_stats_owned(
@@ -145,7 +147,6 @@ ngx_http_webhook_sqlite_stats_init(ngx_http_webhook_sqlite_stats_t *c)
 {
     ngx_int_t                     rc;
     ngx_pool_t                   *pool;
-    sqlite3_stmt                 *stmt;
     ngx_http_webhook_stats_op_t  *stats;
 
     stats = c->op;
@@ -154,7 +155,7 @@ ngx_http_webhook_sqlite_stats_init(ngx_http_webhook_sqlite_stats_t *c)
     c->n = (ngx_uint_t) ((stats->until - stats->since) / stats->bucket);
 
     stats->series = ngx_array_create(pool, stats->each
-                                           ? NGX_HTTP_WEBHOOK_MAX_WEBHOOKS : 1,
+                                           ? stats->limit : 1,
                                      sizeof(ngx_http_webhook_series_t));
     stats->codes = ngx_pcalloc(pool, NGX_HTTP_WEBHOOK_STATS_CODES
                                      * sizeof(uint64_t));
@@ -165,26 +166,59 @@ ngx_http_webhook_sqlite_stats_init(ngx_http_webhook_sqlite_stats_t *c)
         return NGX_ERROR;
     }
 
-    if (!stats->each) {
-        rc = stats->webhook_id ? ngx_http_webhook_sqlite_stats_owned(c)
-                               : NGX_OK;
-
-        return (rc == NGX_OK)
-               ? ngx_http_webhook_sqlite_stats_series(c, stats->webhook_id)
-               : rc;
+    if (stats->each) {
+        return ngx_http_webhook_sqlite_stats_page(c);
     }
+
+    if (stats->webhook_id) {
+        rc = ngx_http_webhook_sqlite_stats_owned(c);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+    }
+
+    return ngx_http_webhook_sqlite_stats_series(c, stats->webhook_id);
+}
+
+
+/* A page of the company's webhooks. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_stats_page(ngx_http_webhook_sqlite_stats_t *c)
+{
+    ngx_int_t                     rc;
+    sqlite3_stmt                 *stmt;
+    ngx_http_webhook_id_t         id, last;
+    ngx_http_webhook_stats_op_t  *stats;
+
+    stats = c->op;
+    stats->next = 0;
+    last = 0;
 
     stmt = ngx_http_webhook_sqlite_stmt(c->s,
                                         NGX_HTTP_WEBHOOK_SQL_STATS_WEBHOOKS);
+
     ngx_http_webhook_sqlite_int(stmt, 1, c->company_id);
+    ngx_http_webhook_sqlite_int(stmt, 2, stats->cursor ? stats->cursor
+                                                       : INT64_MAX);
+    ngx_http_webhook_sqlite_int(stmt, 3, (int64_t) stats->limit + 1);
 
     while ((rc = ngx_http_webhook_sqlite_step(c->s, stmt)) == NGX_OK) {
-        if (ngx_http_webhook_sqlite_stats_series(c,
-                                              sqlite3_column_int64(stmt, 0))
-            != NGX_OK)
-        {
+
+        if (stats->series->nelts == stats->limit) {
+            stats->next = last;
+            (void) sqlite3_reset(stmt);
+            return NGX_OK;
+        }
+
+        id = sqlite3_column_int64(stmt, 0);
+
+        if (ngx_http_webhook_sqlite_stats_series(c, id) != NGX_OK) {
             return NGX_ERROR;
         }
+
+        last = id;
     }
 
     return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
@@ -580,14 +614,32 @@ static ngx_http_webhook_series_t *
 ngx_http_webhook_sqlite_stats_find(ngx_http_webhook_sqlite_stats_t *c,
     ngx_http_webhook_id_t webhook_id)
 {
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, first, end;
     ngx_http_webhook_series_t  *series;
 
     series = c->op->series->elts;
 
-    for (i = 0; i < c->op->series->nelts; i++) {
-        if (series[i].webhook_id == webhook_id || series[i].webhook_id == 0) {
+    if (!c->op->each) {
+        return (series->webhook_id == webhook_id || series->webhook_id == 0)
+               ? series : NULL;
+    }
+
+    first = 0;
+    end = c->op->series->nelts;
+
+    while (first < end) {
+
+        i = (first + end) / 2;
+
+        if (series[i].webhook_id == webhook_id) {
             return &series[i];
+        }
+
+        if (series[i].webhook_id > webhook_id) {
+            first = i + 1;
+
+        } else {
+            end = i;
         }
     }
 

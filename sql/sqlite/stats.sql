@@ -46,9 +46,9 @@ WHERE company_id = ?1 AND span = ?2 AND start >= ?3 AND start < ?4;
 SELECT name FROM lists.name WHERE id = ?1;
 
 -- name: stats_webhooks
--- The webhooks of a company, newest first.
-SELECT id FROM webhook WHERE company_id = ?1 AND deleted_at = 0
-ORDER BY id DESC;
+-- The webhooks of a company below ?2, newest first.
+SELECT id FROM webhook WHERE company_id = ?1 AND id < ?2 AND deleted_at = 0
+ORDER BY id DESC LIMIT ?3;
 
 -- name: stats_tail
 -- Up to where what came after ?1 is counted, ?2 rows of each kind at most; and
