@@ -45,6 +45,10 @@ static void ngx_http_webhook_stats_each(ngx_http_webhook_json_writer_t *w,
     ngx_http_webhook_stats_op_t *stats);
 static void ngx_http_webhook_stats_whole(ngx_http_webhook_json_writer_t *w,
     ngx_http_webhook_stats_op_t *stats);
+static void ngx_http_webhook_stats_by_status(
+    ngx_http_webhook_json_writer_t *w, ngx_http_webhook_stats_op_t *stats);
+static void ngx_http_webhook_stats_by_event(ngx_http_webhook_json_writer_t *w,
+    ngx_http_webhook_stats_op_t *stats, ngx_uint_t messages);
 static void ngx_http_webhook_stats_counts(ngx_http_webhook_json_writer_t *w,
     ngx_http_webhook_counts_t *counts, ngx_uint_t messages);
 static void ngx_http_webhook_stats_rate(ngx_http_webhook_json_writer_t *w,
@@ -303,8 +307,7 @@ ngx_http_webhook_stats_whole(ngx_http_webhook_json_writer_t *w,
 {
     int64_t                     start;
     uint64_t                   *latency;
-    ngx_uint_t                  i, messages;
-    ngx_http_webhook_named_t   *named;
+    ngx_uint_t                  messages;
     ngx_http_webhook_counts_t  *counts;
     ngx_http_webhook_series_t  *series;
 
@@ -316,6 +319,36 @@ ngx_http_webhook_stats_whole(ngx_http_webhook_json_writer_t *w,
     ngx_http_webhook_stats_rate(w, &series->total);
     ngx_http_webhook_stats_latency(w, &series->total, series->latency);
     ngx_http_webhook_json_close_object(w);
+
+    ngx_http_webhook_stats_by_status(w, stats);
+    ngx_http_webhook_stats_by_event(w, stats, messages);
+
+    ngx_http_webhook_json_array(w, "buckets");
+
+    counts = series->buckets;
+    latency = series->latencies;
+
+    for (start = stats->since; start < stats->until; start += stats->bucket) {
+
+        ngx_http_webhook_json_object(w, NULL);
+        ngx_http_webhook_json_time(w, "start", start);
+        ngx_http_webhook_stats_counts(w, counts, messages);
+        ngx_http_webhook_stats_latency(w, counts, latency);
+        ngx_http_webhook_json_close_object(w);
+
+        counts++;
+        latency += NGX_HTTP_WEBHOOK_STATS_LATENCIES;
+    }
+
+    ngx_http_webhook_json_close_array(w);
+}
+
+
+static void
+ngx_http_webhook_stats_by_status(ngx_http_webhook_json_writer_t *w,
+    ngx_http_webhook_stats_op_t *stats)
+{
+    ngx_uint_t  i;
 
     ngx_http_webhook_json_array(w, "by_status");
 
@@ -339,6 +372,17 @@ ngx_http_webhook_stats_whole(ngx_http_webhook_json_writer_t *w,
     }
 
     ngx_http_webhook_json_close_array(w);
+}
+
+
+/* The names; those beyond the most frequent ones are one, without a name. */
+
+static void
+ngx_http_webhook_stats_by_event(ngx_http_webhook_json_writer_t *w,
+    ngx_http_webhook_stats_op_t *stats, ngx_uint_t messages)
+{
+    ngx_uint_t                 i;
+    ngx_http_webhook_named_t  *named;
 
     ngx_http_webhook_json_array(w, "by_event");
 
@@ -358,25 +402,6 @@ ngx_http_webhook_stats_whole(ngx_http_webhook_json_writer_t *w,
         ngx_http_webhook_stats_counts(w, &named[i].counts, messages);
         ngx_http_webhook_stats_rate(w, &named[i].counts);
         ngx_http_webhook_json_close_object(w);
-    }
-
-    ngx_http_webhook_json_close_array(w);
-
-    ngx_http_webhook_json_array(w, "buckets");
-
-    counts = series->buckets;
-    latency = series->latencies;
-
-    for (start = stats->since; start < stats->until; start += stats->bucket) {
-
-        ngx_http_webhook_json_object(w, NULL);
-        ngx_http_webhook_json_time(w, "start", start);
-        ngx_http_webhook_stats_counts(w, counts, messages);
-        ngx_http_webhook_stats_latency(w, counts, latency);
-        ngx_http_webhook_json_close_object(w);
-
-        counts++;
-        latency += NGX_HTTP_WEBHOOK_STATS_LATENCIES;
     }
 
     ngx_http_webhook_json_close_array(w);

@@ -592,39 +592,25 @@ ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
         NGX_HTTP_WEBHOOK_INDEX_DAY
     };
 
-    static ngx_http_webhook_sql_e  clear[] = {
-        NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_CLEAR,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_CLEAR
+    static struct {
+        ngx_http_webhook_sql_e  name;
+        ngx_uint_t              n;           /* parameters */
+    } steps[] = {
+        { NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_CLEAR, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_CLEAR, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS, 2 },
+        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES, 2 },
+        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_MESSAGES, 2 },
+        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_ATTEMPTS, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_ALL, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_ALL, 0 }
     };
 
-    static ngx_http_webhook_sql_e  count[] = {
-        NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_MESSAGES
-    };
-
-    static ngx_http_webhook_sql_e  add[] = {
-        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_ATTEMPTS,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_ALL,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_ALL
-    };
-
-    for (i = 0; i < sizeof(clear) / sizeof(clear[0]); i++) {
-        if (ngx_http_webhook_sqlite_run(s, clear[i], 0, 0, 0, 0) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    for (i = 0; i < sizeof(count) / sizeof(count[0]); i++) {
-        if (ngx_http_webhook_sqlite_run(s, count[i], 2, from, to, 0)
+    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        if (ngx_http_webhook_sqlite_run(s, steps[i].name, steps[i].n, from, to,
+                                        0)
             != NGX_OK)
         {
-            return NGX_ERROR;
-        }
-    }
-
-    for (i = 0; i < sizeof(add) / sizeof(add[0]); i++) {
-        if (ngx_http_webhook_sqlite_run(s, add[i], 0, 0, 0, 0) != NGX_OK) {
             return NGX_ERROR;
         }
     }
