@@ -35,7 +35,6 @@ typedef struct {
     ngx_queue_t                     queue;      /* of the free ones */
     ngx_http_webhook_transport_t   *transport;
     CURL                           *easy;
-    struct curl_slist              *headers;
     struct curl_slist              *resolve;
     ngx_http_webhook_delivery_t    *delivery;
     ngx_buf_t                       head;       /* what has come of it, */
@@ -460,6 +459,7 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
     ngx_http_webhook_delivery_t *d)
 {
     ngx_msec_t                    spent;
+    struct curl_slist            *headers;
     ngx_http_webhook_transfer_t  *t;
 
     if (transport->closing) {
@@ -482,7 +482,9 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
 
     ngx_queue_insert_tail(&transport->busy, &t->queue);
 
-    if (ngx_http_webhook_transport_headers(&t->headers, d) != NGX_OK
+    headers = ngx_http_webhook_transport_headers(d);
+
+    if (headers == NULL
         || ngx_http_webhook_transfer_addresses(t, d) != NGX_OK)
     {
         ngx_http_webhook_transfer_clear(t);
@@ -501,7 +503,7 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
                              ? transport->wmcf->timeout - spent : 1));
 
     curl_easy_setopt(t->easy, CURLOPT_URL, (char *) d->url.data);
-    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->resolve);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, (char *) d->body.data);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE, (long) d->body.len);
@@ -585,10 +587,8 @@ ngx_http_webhook_transfer_done(void *data, CURL *easy, CURLcode rc)
 static void
 ngx_http_webhook_transfer_clear(ngx_http_webhook_transfer_t *t)
 {
-    curl_slist_free_all(t->headers);
     curl_slist_free_all(t->resolve);
 
-    t->headers = NULL;
     t->resolve = NULL;
 
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);

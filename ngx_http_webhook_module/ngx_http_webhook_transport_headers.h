@@ -19,11 +19,8 @@
 #include <curl/curl.h>
 
 
-/*
- * Adds them to a list, which the caller frees, also where NGX_ERROR is
- * returned: without memory.
- */
-ngx_int_t ngx_http_webhook_transport_headers(struct curl_slist **h,
+/* A list of them in the delivery's pool, or NULL without memory. */
+struct curl_slist *ngx_http_webhook_transport_headers(
     ngx_http_webhook_delivery_t *d);
 
 
