@@ -23,9 +23,10 @@ typedef struct {
 
 
 /*
- * The special-purpose registries of IANA (RFC 6890) as of 2024, and what
- * clouds use inside them.  An IPv4-mapped IPv6 address is looked up as the
- * IPv4 address in it.
+ * The special-purpose registries of IANA (RFC 6890) as of 2025, what clouds use
+ * beside them, and all of IPv6 that is not global unicast (2000::/3), which
+ * nobody on the internet has.  The first range that an address lies in names
+ * it.  An IPv4-mapped IPv6 address is looked up as the IPv4 address in it.
  */
 
 static ngx_http_webhook_range_t  ngx_http_webhook_ranges4[] = {
@@ -60,6 +61,11 @@ static ngx_http_webhook_range_t  ngx_http_webhook_ranges6[] = {
     { "64:ff9b::/96", "NAT64 (RFC 6052)" },
     { "64:ff9b:1::/48", "local NAT64 (RFC 8215)" },
     { "100::/64", "discard (RFC 6666)" },
+    { "100:0:0:1::/64", "dummy (RFC 9780)" },
+    { "2001::/32", "Teredo (RFC 4380)" },
+    { "2001:2::/48", "benchmarking (RFC 5180)" },
+    { "2001:10::/28", "ORCHID (RFC 4843)" },
+    { "2001:20::/28", "ORCHIDv2 (RFC 7343)" },
     { "2001::/23", "IETF protocol assignments (RFC 2928)" },
     { "2001:db8::/32", "documentation (RFC 3849)" },
     { "2002::/16", "6to4 (RFC 3056)" },
@@ -70,6 +76,9 @@ static ngx_http_webhook_range_t  ngx_http_webhook_ranges6[] = {
     { "fe80::/10", "link-local (RFC 4291)" },
     { "fec0::/10", "site-local (RFC 3879)" },
     { "ff00::/8", "multicast (RFC 4291)" },
+    { "::/3", "not global unicast (RFC 4291)" },
+    { "4000::/2", "not global unicast (RFC 4291)" },
+    { "8000::/1", "not global unicast (RFC 4291)" },
     { NULL, NULL }
 };
 
@@ -249,7 +258,7 @@ ngx_http_webhook_policy_host(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_url_t *parsed)
 {
     size_t          i, label;
-    u_char          ch;
+    u_char          ch, text[NGX_INET_ADDRSTRLEN];
     ngx_str_t      *host;
     ngx_uint_t      digits;
     ngx_sockaddr_t  sa;
@@ -290,6 +299,17 @@ ngx_http_webhook_policy_host(ngx_http_webhook_main_conf_t *wmcf,
         sa.sockaddr_in.sin_addr.s_addr = ngx_inet_addr(host->data, host->len);
 
         if (sa.sockaddr_in.sin_addr.s_addr != INADDR_NONE) {
+
+            /* nginx reads "192..2.1", which is a name to libcurl */
+
+            if (ngx_inet_ntop(AF_INET, &sa.sockaddr_in.sin_addr, text,
+                              NGX_INET_ADDRSTRLEN)
+                    != host->len
+                || ngx_strncmp(text, host->data, host->len) != 0)
+            {
+                return "must name a host, not an IP address";
+            }
+
             parsed->literal = 1;
         }
     }
@@ -351,9 +371,9 @@ ngx_http_webhook_policy_localhost(ngx_str_t *host)
 {
     size_t             i, len;
     static const char *names[] = {
-        "localhost", "localhost.localdomain", "localhost6",
-        "localhost6.localdomain6", "ip6-localhost", "ip6-loopback",
-        "loopback", NULL
+        "localhost", "localhost.localdomain", "localhost4",
+        "localhost4.localdomain4", "localhost6", "localhost6.localdomain6",
+        "ip6-localhost", "ip6-loopback", "loopback", NULL
     };
 
     for (i = 0; names[i]; i++) {
