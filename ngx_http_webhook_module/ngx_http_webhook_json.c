@@ -26,6 +26,7 @@ typedef struct {
     yajl_handle                     handle;
     u_char                         *source;
     size_t                          end;        /* of the last token */
+    size_t                          whole;      /* not 0: all is read */
     ngx_uint_t                      depth;      /* of the value to come */
     ngx_uint_t                      tree;
     ngx_str_t                       key;
@@ -42,13 +43,32 @@ struct ngx_http_webhook_json_writer_s {
 };
 
 
+static size_t ngx_http_webhook_json_position(
+    ngx_http_webhook_json_reader_t *rd);
 static ngx_http_webhook_json_t *ngx_http_webhook_json_add(
     ngx_http_webhook_json_reader_t *rd, ngx_http_webhook_json_e type);
+static int ngx_http_webhook_json_copy(ngx_http_webhook_json_reader_t *rd,
+    ngx_str_t *dst, const u_char *data, size_t len);
 static int ngx_http_webhook_json_scalar(ngx_http_webhook_json_reader_t *rd,
     ngx_http_webhook_json_e type, const u_char *data, size_t len);
 static int ngx_http_webhook_json_open(ngx_http_webhook_json_reader_t *rd,
     ngx_http_webhook_json_e type);
 static int ngx_http_webhook_json_shut(ngx_http_webhook_json_reader_t *rd);
+static ngx_int_t ngx_http_webhook_json_mend(ngx_pool_t *pool,
+    ngx_str_t *value, ngx_str_t *out);
+
+
+/*
+ * The end of the token that a callback is for.  A number that is the whole
+ * text ends with it: libyajl finds that out by a space of its own, and counts
+ * that one alone.
+ */
+
+static size_t
+ngx_http_webhook_json_position(ngx_http_webhook_json_reader_t *rd)
+{
+    return rd->whole ? rd->whole : yajl_get_bytes_consumed(rd->handle);
+}
 
 
 /*
@@ -71,7 +91,7 @@ ngx_http_webhook_json_add(ngx_http_webhook_json_reader_t *rd,
     }
 
     p = rd->source + rd->end;
-    last = rd->source + yajl_get_bytes_consumed(rd->handle);
+    last = rd->source + ngx_http_webhook_json_position(rd);
 
     while (p < last
            && (*p == ' ' || *p == '\t' || *p == CR || *p == LF
@@ -106,6 +126,44 @@ ngx_http_webhook_json_add(ngx_http_webhook_json_reader_t *rd,
 }
 
 
+/*
+ * What libyajl made of a string.  The source is UTF-8, but an escaped half of
+ * a surrogate pair is none: it becomes U+FFFD here, and stays what it is in
+ * the raw form.
+ */
+
+static int
+ngx_http_webhook_json_copy(ngx_http_webhook_json_reader_t *rd, ngx_str_t *dst,
+    const u_char *data, size_t len)
+{
+    ngx_str_t  text;
+
+    if (!ngx_http_webhook_utf8_valid((u_char *) data, len)) {
+
+        text.data = (u_char *) data;
+        text.len = len;
+
+        if (ngx_http_webhook_json_mend(rd->pool, &text, dst) != NGX_OK) {
+            rd->error = NGX_HTTP_WEBHOOK_JSON_NO_MEMORY;
+            return 0;
+        }
+
+        return 1;
+    }
+
+    dst->len = len;
+    dst->data = ngx_pnalloc(rd->pool, len + 1);
+    if (dst->data == NULL) {
+        rd->error = NGX_HTTP_WEBHOOK_JSON_NO_MEMORY;
+        return 0;
+    }
+
+    ngx_memcpy(dst->data, data, len);
+
+    return 1;
+}
+
+
 static int
 ngx_http_webhook_json_scalar(ngx_http_webhook_json_reader_t *rd,
     ngx_http_webhook_json_e type, const u_char *data, size_t len)
@@ -119,17 +177,12 @@ ngx_http_webhook_json_scalar(ngx_http_webhook_json_reader_t *rd,
             return 0;
         }
 
-        json->text.len = len;
-        json->text.data = ngx_pnalloc(rd->pool, len + 1);
-        if (json->text.data == NULL) {
-            rd->error = NGX_HTTP_WEBHOOK_JSON_NO_MEMORY;
+        if (!ngx_http_webhook_json_copy(rd, &json->text, data, len)) {
             return 0;
         }
-
-        ngx_memcpy(json->text.data, data, len);
     }
 
-    rd->end = yajl_get_bytes_consumed(rd->handle);
+    rd->end = ngx_http_webhook_json_position(rd);
 
     return 1;
 }
@@ -174,18 +227,13 @@ ngx_http_webhook_json_on_key(void *ctx, const unsigned char *data, size_t len)
 {
     ngx_http_webhook_json_reader_t *rd = ctx;
 
-    if (rd->depth <= rd->tree) {
-        rd->key.len = len;
-        rd->key.data = ngx_pnalloc(rd->pool, len + 1);
-        if (rd->key.data == NULL) {
-            rd->error = NGX_HTTP_WEBHOOK_JSON_NO_MEMORY;
-            return 0;
-        }
-
-        ngx_memcpy(rd->key.data, data, len);
+    if (rd->depth <= rd->tree
+        && !ngx_http_webhook_json_copy(rd, &rd->key, data, len))
+    {
+        return 0;
     }
 
-    rd->end = yajl_get_bytes_consumed(rd->handle);
+    rd->end = ngx_http_webhook_json_position(rd);
 
     return 1;
 }
@@ -208,7 +256,7 @@ ngx_http_webhook_json_open(ngx_http_webhook_json_reader_t *rd,
     }
 
     rd->depth++;
-    rd->end = yajl_get_bytes_consumed(rd->handle);
+    rd->end = ngx_http_webhook_json_position(rd);
 
     return 1;
 }
@@ -220,7 +268,7 @@ ngx_http_webhook_json_shut(ngx_http_webhook_json_reader_t *rd)
     ngx_http_webhook_json_t  *json;
 
     rd->depth--;
-    rd->end = yajl_get_bytes_consumed(rd->handle);
+    rd->end = ngx_http_webhook_json_position(rd);
 
     if (rd->depth <= rd->tree) {
         json = rd->parent;
@@ -310,6 +358,7 @@ ngx_http_webhook_json_read(ngx_pool_t *pool, ngx_str_t *source,
     *offset = yajl_get_bytes_consumed(rd.handle);
 
     if (status == yajl_status_ok) {
+        rd.whole = source->len;
         status = yajl_complete_parse(rd.handle);
     }
 
@@ -383,6 +432,10 @@ ngx_http_webhook_utf8_valid(u_char *p, size_t len)
     u_char      *last;
     uint64_t     word;
     ngx_uint_t   n;
+
+    if (len == 0) {
+        return 1;                            /* where p may be NULL */
+    }
 
     last = p + len;
 
