@@ -14,7 +14,7 @@ SOURCES := config sql/embed.sh .ci/build $(wildcard sql/sqlite/*.sql \
 SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined
 
-.PHONY: all help deps demo test test-asan test-valgrind static load \
+.PHONY: all help deps demo test test-asan test-valgrind static load fuzz \
 	install clean
 
 all: $(MODULE)
@@ -27,6 +27,7 @@ help:
 	@echo 'make test               run the tests (TESTS="t/a.t t/b.t" for some)'
 	@echo 'make test-asan          run them with AddressSanitizer and UBSan'
 	@echo 'make test-valgrind      run some of them under valgrind'
+	@echo 'make fuzz NGINX_SRC=DIR  fuzz URLs, addresses and JSON (FUZZ_TIME, seconds each)'
 	@echo 'make load               100,000 events to a sink, and an audit (EVENTS, WORKERS)'
 	@echo 'make install            install the module and its files (DESTDIR)'
 	@echo 'make clean              remove build/'
@@ -65,6 +66,12 @@ test-valgrind:
 	@sh .ci/packages build test
 	@$(MAKE) --no-print-directory $(MODULE)
 	@WEBHOOK_VALGRIND=1 sh .ci/test "$(BUILD)" "$(NGINX)" $(VALGRIND_TESTS)
+
+FUZZ_TIME ?= 60
+
+fuzz:
+	@sh .ci/packages build fuzz
+	@sh .ci/fuzz "$(BUILD)" "$(NGINX_SRC)" "$(FUZZ_TIME)"
 
 EVENTS ?= 100000
 WORKERS ?= 1

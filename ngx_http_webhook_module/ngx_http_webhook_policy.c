@@ -220,6 +220,12 @@ ngx_http_webhook_policy_pieces(CURLU *u, ngx_pool_t *pool,
         return "must not hold a fragment";
     }
 
+    if (ngx_http_webhook_policy_part(u, CURLUPART_ZONEID, 0, pool, &part)
+        != NGX_DECLINED)
+    {
+        return "must not hold the zone of an address";
+    }
+
     if (ngx_http_webhook_policy_part(u, CURLUPART_PORT, CURLU_DEFAULT_PORT,
                                      pool, &part)
         != NGX_OK)

@@ -18,6 +18,7 @@ my @good = (
     'null', 'true', 'false', '0', '-0', '1', '-1', '1.5', '1e5', '1E+5',
     '1.0e-0', '123456789012345678901234567890', '0.1e999', '1e-400', '""',
     '"a"', '"\u0041\n\t\"\\\/\b\f\r"', '"\ud83d\ude00"', '"\ud800"',
+    '"\ude00"', '["\ude00\ud83d"]',
     '"\u0000"', "\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"", "\"\x7f\"",
     '[]', '{}', '[ ]', '{ }', "[\t1 ,\n2\r\n]", '[[[[1]]]]',
     '{"a":1,"a":2}', '{"":0}', '{"payload":{"payload":[1]}}',
@@ -73,6 +74,11 @@ for my $payload (@bad) {
 }
 
 is(scalar($t->received), scalar(@good), 'nothing bad was delivered');
+# half of a surrogate pair is no character: in a name it becomes U+FFFD
+
+my $r = $t->http('POST', '/api/companies', content => '{"uid":"half","name":"a\\ude00b"}');
+like($r->{content}, qr/"name":"a(?:\xef\xbf\xbd)+b"/, 'half of a surrogate pair');
+
 is(scalar($t->log_lines), 0, 'nothing alarming in the log');
 
 $t->finish;
