@@ -272,6 +272,14 @@ ngx_int_t ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
 ngx_int_t ngx_http_webhook_sqlite_release(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 
+/*
+ * When a new webhook event is due: now.  Those of an ordered webhook are claimed
+ * in the order of their due times, which rise with their identifiers for that,
+ * also when the clock is set back.
+ */
+int64_t ngx_http_webhook_sqlite_new_due(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_target_t *target, ngx_http_webhook_id_t id);
+
 /* Makes sure that a webhook is looked at by then. */
 ngx_int_t ngx_http_webhook_sqlite_queue_add(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id, int64_t due_at);

@@ -293,7 +293,9 @@ ngx_http_webhook_sqlite_look_paused(ngx_http_webhook_sqlite_t *s,
 
 /*
  * One event of an ordered webhook at a time, whoever sends it: its queue's
- * row names it, the head, until it is delivered or has failed.
+ * row names it, the head, until it is delivered or has failed.  The next one is
+ * the first of those that were accepted, for they were given their due times in
+ * the order of their identifiers.
  */
 
 static ngx_int_t
@@ -345,7 +347,7 @@ ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
 
     if (ngx_http_webhook_sqlite_take(s, claim, target,
                                      head ? NGX_HTTP_WEBHOOK_SQL_CLAIM_HEAD
-                                          : NGX_HTTP_WEBHOOK_SQL_CLAIM_FIRST,
+                                          : NGX_HTTP_WEBHOOK_SQL_CLAIM_ORDERED,
                                      1)
         != NGX_OK)
     {
@@ -353,7 +355,8 @@ ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
     }
 
     if (ngx_queue_last(&claim->held) == last) {
-        return ngx_http_webhook_store_room_for(s->conf, target->load)
+        return (ngx_http_webhook_store_room(s->conf)
+                && ngx_http_webhook_store_room_for(s->conf, target->load))
                ? ngx_http_webhook_sqlite_requeue(s, target->id)
                : ngx_http_webhook_sqlite_run(s,
                                          NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE, 2,

@@ -310,7 +310,8 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 3, target->id);
     ngx_http_webhook_sqlite_int(stmt, 4, target->company_id);
     ngx_http_webhook_sqlite_int(stmt, 5, owner);
-    ngx_http_webhook_sqlite_int(stmt, 6, s->now);
+    ngx_http_webhook_sqlite_int(stmt, 6,
+                            ngx_http_webhook_sqlite_new_due(s, target, held->id));
     ngx_http_webhook_sqlite_int(stmt, 7, test);
 
     if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
@@ -320,6 +321,14 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     return owner ? NGX_OK
                  : ngx_http_webhook_sqlite_queue_add(s, target->id,
                                                      ngx_max(until, s->now));
+}
+
+
+int64_t
+ngx_http_webhook_sqlite_new_due(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_target_t *target, ngx_http_webhook_id_t id)
+{
+    return target->rules.ordered ? ngx_http_webhook_id_msec(id) : s->now;
 }
 
 

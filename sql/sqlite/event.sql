@@ -73,24 +73,37 @@ WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
 ORDER BY e.due_at, e.id LIMIT ?3;
 
 -- name: claim_first
--- The first of an ordered or a paused webhook; tests know neither.
+-- The first of a paused webhook; tests know no pause.
 SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
     AND e.test = 0
 ORDER BY e.due_at, e.id LIMIT ?3;
 
+-- name: claim_ordered
+-- The first of an ordered webhook; tests know no order.  Its events fall due in
+-- the order of their identifiers, whatever the clock did: one that was never
+-- tried is not awaited.
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+WHERE e.id = (SELECT id FROM webhook_event
+              WHERE webhook_id = ?1 AND status = 0 AND owner = 0 AND test = 0
+              ORDER BY due_at, id LIMIT ?3)
+    AND (e.due_at <= ?2 OR e.attempt_id = 0);
+
 -- name: claim_head
 -- The event of an ordered webhook that the others wait for, where it is due.
 SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
 FROM webhook_queue q JOIN webhook_event e ON e.id = q.head_id
     JOIN message m ON m.id = e.message_id
-WHERE q.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
+WHERE q.webhook_id = ?1 AND e.status = 0 AND e.owner = 0
+    AND (e.due_at <= ?2 OR e.attempt_id = 0)
 LIMIT ?3;
 
 -- name: queue_head
--- Which that is, who has it, and when it is due; none where it is done.
-SELECT e.id, e.owner, e.due_at
+-- Which that is, who has it, and when it is due (one that was never tried: at
+-- once); none where it is done.
+SELECT e.id, e.owner, iif(e.attempt_id = 0, 0, e.due_at)
 FROM webhook_queue q JOIN webhook_event e ON e.id = q.head_id
 WHERE q.webhook_id = ?1 AND e.status = 0;
 
