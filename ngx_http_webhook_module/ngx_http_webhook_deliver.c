@@ -15,6 +15,7 @@
  *
  *     deliver -> subrequest -> resolve -> transport -> answered
  *             -> post_subrequest -> main wakes -> finish -> handler
+ *                                              -> again, to another address
  */
 
 
@@ -36,6 +37,7 @@ static ngx_int_t ngx_http_webhook_deliver_subrequest(
     ngx_http_webhook_delivery_t *d);
 static void ngx_http_webhook_deliver_send(ngx_http_request_t *sr);
 static void ngx_http_webhook_deliver_resolved(ngx_http_webhook_resolve_t *rs);
+static void ngx_http_webhook_deliver_transfer(ngx_http_webhook_delivery_t *d);
 static void ngx_http_webhook_deliver_fail(ngx_http_webhook_delivery_t *d,
     const char *error, const char *detail);
 static void ngx_http_webhook_deliver_answered(ngx_http_webhook_delivery_t *d);
@@ -480,6 +482,11 @@ ngx_http_webhook_deliver_send(ngx_http_request_t *sr)
 
     sr->write_event_handler = ngx_http_request_empty_handler;
 
+    if (d->naddr) {
+        ngx_http_webhook_deliver_transfer(d);     /* to the next address */
+        return;
+    }
+
     d->log.action = "resolving the host of a webhook";
 
     d->resolve.pool = d->pool;
@@ -522,18 +529,20 @@ ngx_http_webhook_deliver_resolved(ngx_http_webhook_resolve_t *rs)
         return;
     }
 
+    ngx_http_webhook_deliver_transfer(d);
+}
+
+
+static void
+ngx_http_webhook_deliver_transfer(ngx_http_webhook_delivery_t *d)
+{
     d->log.action = "sending to a webhook";
 
-    if (d->wmcf->deliver_via.len) {
-
-        if (ngx_http_webhook_via_send(d) != NGX_OK) {
-            ngx_http_webhook_deliver_fail(d, "internal", "out of memory");
-        }
-
-        return;
-    }
-
-    if (ngx_http_webhook_transport_send(d->wmcf->transport, d) != NGX_OK) {
+    if ((d->wmcf->deliver_via.len
+         ? ngx_http_webhook_via_send(d)
+         : ngx_http_webhook_transport_send(d->wmcf->transport, d))
+        != NGX_OK)
+    {
         ngx_http_webhook_deliver_fail(d, "internal", "out of memory");
     }
 }
@@ -593,6 +602,7 @@ ngx_http_webhook_deliver_post(ngx_http_request_t *sr, void *data, ngx_int_t rc)
 
     if (d->timer.timer_set) {
         ngx_http_webhook_via_outcome(d, rc);
+        d->again = ngx_http_webhook_via_next(d);
     }
 
     sr->connection->error = 0;
@@ -680,6 +690,15 @@ static void
 ngx_http_webhook_deliver_finish(ngx_event_t *ev)
 {
     ngx_http_webhook_delivery_t *d = ev->data;
+
+    if (d->again) {
+        d->again = 0;
+
+        if (ngx_http_webhook_deliver_subrequest(d) == NGX_OK) {
+            ngx_http_run_posted_requests(d->request->connection);
+            return;
+        }
+    }
 
     ngx_http_webhook_deliver_end(d);
 

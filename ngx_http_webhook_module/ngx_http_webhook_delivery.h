@@ -68,7 +68,10 @@ struct ngx_http_webhook_delivery_s {
     ngx_http_webhook_delivery_pt     answered;
     ngx_http_webhook_delivery_pt     expired;
     ngx_event_t                      timer;
+    ngx_uint_t                       naddr;       /* of resolve.addrs, in use */
     unsigned                         head:1;      /* a complete one came */
+    unsigned                         pinned:1;    /* $webhook_addr was read */
+    unsigned                         again:1;     /* with the next address */
 
     /* the outcome: attempt.error is null after a 2xx only */
 

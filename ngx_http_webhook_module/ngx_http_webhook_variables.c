@@ -126,6 +126,7 @@ ngx_http_webhook_variable_text(ngx_http_webhook_delivery_t *d,
     ngx_http_webhook_var_e var, ngx_str_t *text)
 {
     u_char                     *p, buf[NGX_SOCKADDR_STRLEN];
+    ngx_addr_t                 *addr;
     ngx_http_webhook_target_t  *target;
 
     target = d->target;
@@ -163,8 +164,10 @@ ngx_http_webhook_variable_text(ngx_http_webhook_delivery_t *d,
 
     case NGX_HTTP_WEBHOOK_VAR_ADDR:
         if (d->resolve.naddrs) {
-            p += ngx_sock_ntop(d->resolve.addrs[0].sockaddr,
-                               d->resolve.addrs[0].socklen, p, sizeof(buf), 1);
+            addr = &d->resolve.addrs[d->naddr];
+            p += ngx_sock_ntop(addr->sockaddr, addr->socklen, p, sizeof(buf),
+                               1);
+            d->pinned = 1;
         }
         break;
 

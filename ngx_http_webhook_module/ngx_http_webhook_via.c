@@ -17,6 +17,9 @@
  *     resolved -> send -> location ... -> head filter -> body filter
  *              -> finalized -> outcome
  *
+ * A location that cannot connect to $webhook_addr runs again with the next
+ * address of the name, in a subrequest of its own.
+ *
  * The location has its own time-outs; webhook_timeout is the bound of all.
  */
 
@@ -162,7 +165,11 @@ ngx_http_webhook_via_send(ngx_http_webhook_delivery_t *d)
 
     sr = d->subrequest;
     c = sr->connection;
-    addr = &d->resolve.addrs[0];
+    addr = &d->resolve.addrs[d->naddr];
+
+    ngx_str_null(&d->attempt.error);
+    ngx_str_null(&d->attempt.detail);
+    d->pinned = 0;
 
     peer = &d->attempt.peer;
 
@@ -459,6 +466,43 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
         a->detail.data = (u_char *) detail;
         a->detail.len = ngx_strlen(detail);
     }
+}
+
+
+ngx_uint_t
+ngx_http_webhook_via_next(ngx_http_webhook_delivery_t *d)
+{
+    ngx_uint_t                  i;
+    ngx_array_t                *states;
+    ngx_http_upstream_state_t  *state;
+
+    states = d->subrequest->upstream_states;
+
+    if (!d->pinned
+        || d->naddr + 1 >= d->resolve.naddrs
+        || states == NULL || states->nelts == 0
+        || d->attempt.error.len == 0
+        || ngx_strncmp(d->attempt.error.data, "connect_", 8) != 0
+        || ngx_current_msec - d->start_msec >= d->wmcf->timeout)
+    {
+        return 0;
+    }
+
+    state = states->elts;
+
+    for (i = 0; i < states->nelts; i++) {
+        if (state[i].connect_time != (ngx_msec_t) -1) {
+            return 0;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_INFO, &d->log, 0,
+                  "\"%V\" could not be connected to, the next address is tried",
+                  &d->attempt.peer);
+
+    d->naddr++;
+
+    return 1;
 }
 
 

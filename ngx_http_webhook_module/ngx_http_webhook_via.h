@@ -31,6 +31,13 @@ ngx_int_t ngx_http_webhook_via_headers(ngx_http_webhook_delivery_t *d);
 ngx_int_t ngx_http_webhook_via_send(ngx_http_webhook_delivery_t *d);
 
 /*
+ * Returns 1, and makes the next address the one in use, where the outcome is
+ * that the location could not connect to the address that it was given: nothing
+ * was sent, and the delivery goes on with another subrequest.
+ */
+ngx_uint_t ngx_http_webhook_via_next(ngx_http_webhook_delivery_t *d);
+
+/*
  * The outcome, when the subrequest ends with "rc" or its time is over
  * (NGX_AGAIN): into d->attempt.
  */

@@ -366,7 +366,7 @@ sub receiver {
     }
 
     my $listen = IO::Socket::INET->new(Listen => 512, ReuseAddr => 1,
-                                       LocalAddr => '127.0.0.1',
+                                       LocalAddr => $o{address} || '127.0.0.1',
                                        LocalPort => $o{port} || 0)
         or die "listen: $!";
 
