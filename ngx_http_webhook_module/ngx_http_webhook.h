@@ -51,6 +51,7 @@
                                                    payload */
 #define NGX_HTTP_WEBHOOK_API_BODY         65536 /* an admin API body */
 #define NGX_HTTP_WEBHOOK_RESPONSE_HEAD    8192  /* kept of an answer */
+#define NGX_HTTP_WEBHOOK_RESPONSE_HEADS   262144  /* read of one */
 
 #define NGX_HTTP_WEBHOOK_TEST_EVENT       "test.webhook-event"
 

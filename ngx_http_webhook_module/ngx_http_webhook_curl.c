@@ -321,3 +321,61 @@ ngx_http_webhook_curl_action(ngx_http_webhook_curl_t *loop, curl_socket_t fd,
         }
     }
 }
+
+
+const char *
+ngx_http_webhook_curl_error(CURL *easy, CURLcode rc)
+{
+    curl_off_t  sent, answered;
+
+    switch (rc) {
+
+    case CURLE_OPERATION_TIMEDOUT:
+
+        /* a connection that is used again has no time of its own */
+
+        curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent);
+        return sent ? "timeout" : "connect_timeout";
+
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_INTERFACE_FAILED:
+        return "connect_failed";
+
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return "name_lookup_failed";
+
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return "tls_certificate";
+
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ENGINE_SETFAILED:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR:
+        return "tls_failed";
+
+    case CURLE_GOT_NOTHING:
+        return "empty_reply";
+
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_PARTIAL_FILE:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+        return "connection_lost";
+
+    case CURLE_OUT_OF_MEMORY:
+
+        /* so libcurl also calls a line that is too long for it */
+
+        curl_easy_getinfo(easy, CURLINFO_STARTTRANSFER_TIME_T, &answered);
+        return answered ? "bad_response" : "internal";
+
+    case CURLE_FAILED_INIT:
+        return "internal";
+
+    default:
+        return "bad_response";
+    }
+}

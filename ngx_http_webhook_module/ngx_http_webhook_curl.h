@@ -48,6 +48,12 @@ typedef struct {
 ngx_int_t ngx_http_webhook_curl_init(ngx_http_webhook_curl_t *loop,
     ngx_cycle_t *cycle);
 
+/*
+ * The stable code for why a transfer has failed without the complete head of an
+ * answer.  "internal": nothing of the endpoint's.
+ */
+const char *ngx_http_webhook_curl_error(CURL *easy, CURLcode rc);
+
 /* All transfers have been removed. */
 void ngx_http_webhook_curl_cleanup(ngx_http_webhook_curl_t *loop);
 

@@ -40,10 +40,12 @@ typedef struct {
     ngx_buf_t                       head;       /* what has come of it, */
     ngx_buf_t                       body;       /* in the transfer's memory */
     ngx_uint_t                      status;     /* of the head being read */
+    size_t                          heads;      /* bytes, of all answers */
     char                            error[CURL_ERROR_SIZE];
     const char                     *refused;
     unsigned                        complete:1; /* head of a final answer */
     unsigned                        cut:1;      /* the body is over the limit */
+    unsigned                        flooded:1;  /* so are its heads */
     unsigned                        starved:1;  /* no nginx connection */
 } ngx_http_webhook_transfer_t;
 
@@ -234,7 +236,10 @@ ngx_http_webhook_transfer_keep(ngx_buf_t *b, char *data, size_t len)
 }
 
 
-/* A line of a head, one call each, also of those of interim answers. */
+/*
+ * A line of a head, one call each, also of those of interim answers: there is an
+ * end to them, for libcurl keeps them all.
+ */
 
 static size_t
 ngx_http_webhook_transfer_header(char *data, size_t size, size_t n, void *arg)
@@ -242,6 +247,13 @@ ngx_http_webhook_transfer_header(char *data, size_t size, size_t n, void *arg)
     ngx_http_webhook_transfer_t *t = arg;
 
     n *= size;
+
+    t->heads += n;
+
+    if (t->heads > NGX_HTTP_WEBHOOK_RESPONSE_HEADS) {
+        t->flooded = 1;
+        return 0;
+    }
 
     if (n > 5 && ngx_strncmp(data, "HTTP/", 5) == 0) {
         long  status;
@@ -474,8 +486,10 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
 
     t->delivery = d;
     t->status = 0;
+    t->heads = 0;
     t->complete = 0;
     t->cut = 0;
+    t->flooded = 0;
     t->starved = 0;
     t->refused = NULL;
     t->error[0] = '\0';
@@ -602,60 +616,6 @@ ngx_http_webhook_transfer_clear(ngx_http_webhook_transfer_t *t)
 }
 
 
-static const char *
-ngx_http_webhook_transfer_code(ngx_http_webhook_transfer_t *t, CURLcode rc)
-{
-    curl_off_t  connected;
-
-    if (t->refused) {
-        return "address_refused";
-    }
-
-    switch (rc) {
-
-    case CURLE_OPERATION_TIMEDOUT:
-        curl_easy_getinfo(t->easy, CURLINFO_CONNECT_TIME_T, &connected);
-        return connected ? "timeout" : "connect_timeout";
-
-    case CURLE_COULDNT_CONNECT:
-    case CURLE_INTERFACE_FAILED:
-        return "connect_failed";
-
-    case CURLE_COULDNT_RESOLVE_HOST:
-        return "name_lookup_failed";
-
-    case CURLE_PEER_FAILED_VERIFICATION:
-        return "tls_certificate";
-
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ENGINE_NOTFOUND:
-    case CURLE_SSL_ENGINE_SETFAILED:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_ISSUER_ERROR:
-        return "tls_failed";
-
-    case CURLE_GOT_NOTHING:
-        return "empty_reply";
-
-    case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
-    case CURLE_PARTIAL_FILE:
-    case CURLE_HTTP2:
-    case CURLE_HTTP2_STREAM:
-        return "connection_lost";
-
-    case CURLE_OUT_OF_MEMORY:
-    case CURLE_FAILED_INIT:
-        t->delivery->attempt.internal = 1;
-        return "internal";
-
-    default:
-        return "bad_response";
-    }
-}
-
-
 /* A text of the log, which goes without it where there is no memory. */
 
 static void
@@ -719,9 +679,21 @@ ngx_http_webhook_transfer_outcome(ngx_http_webhook_transfer_t *t,
             detail = NULL;
         }
 
+    } else if (t->refused) {
+        error = "address_refused";
+        detail = t->refused;
+
+    } else if (t->flooded) {
+        error = "bad_response";
+        detail = "the head of its answer does not end";
+
     } else {
-        error = ngx_http_webhook_transfer_code(t, rc);
-        detail = t->refused ? t->refused : detail;
+        error = ngx_http_webhook_curl_error(t->easy, rc);
+        a->internal = (ngx_strcmp(error, "internal") == 0);
+
+        if (rc == CURLE_OUT_OF_MEMORY && !a->internal) {
+            detail = "a line of its answer does not end";
+        }
     }
 
     if (error) {

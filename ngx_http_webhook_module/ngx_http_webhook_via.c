@@ -38,8 +38,11 @@ static ngx_int_t ngx_http_webhook_via_body_filter(ngx_http_request_t *r,
 static ngx_int_t ngx_http_webhook_via_redirected(ngx_http_request_t *r);
 static void ngx_http_webhook_via_head(ngx_http_webhook_delivery_t *d,
     ngx_http_request_t *r);
+static ngx_uint_t ngx_http_webhook_via_broken(ngx_http_webhook_delivery_t *d,
+    ngx_int_t rc);
 static const char *ngx_http_webhook_via_error(ngx_http_request_t *r,
     ngx_int_t rc, const char **detail);
+static ngx_uint_t ngx_http_webhook_via_unread(ngx_http_upstream_t *u);
 
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
@@ -438,6 +441,10 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
         a->status_code = u->headers_in.status_n;
     }
 
+    if (d->head && a->status_code < NGX_HTTP_OK) {
+        d->head = 0;                         /* interim, not an answer */
+    }
+
     detail = NULL;
 
     if (d->head) {
@@ -446,6 +453,9 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
 
         if (rc == NGX_AGAIN) {
             detail = "its body did not end in time";
+
+        } else if (ngx_http_webhook_via_broken(d, rc)) {
+            detail = "its body is broken: see nginx's error log";
         }
 
     } else {
@@ -466,6 +476,29 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
         a->detail.data = (u_char *) detail;
         a->detail.len = ngx_strlen(detail);
     }
+}
+
+
+/* Whether a body ended otherwise than its head said. */
+
+static ngx_uint_t
+ngx_http_webhook_via_broken(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
+{
+    ngx_event_pipe_t     *p;
+    ngx_http_upstream_t  *u;
+
+    u = d->subrequest->upstream;
+
+    if (u == NULL || d->attempt.truncated) {
+        return 0;                            /* the end is this side's */
+    }
+
+    p = u->pipe;
+
+    return rc == NGX_ERROR
+           || (p && (p->upstream_error
+                     || (p->upstream_eof && !p->upstream_done
+                         && p->length > 0)));
 }
 
 
@@ -526,7 +559,18 @@ ngx_http_webhook_via_error(ngx_http_request_t *r, ngx_int_t rc,
     }
 
     if (answered) {
-        *detail = "what it answered is no HTTP";
+        *detail = (r->upstream
+                   && r->upstream->headers_in.status_n >= NGX_HTTP_CONTINUE
+                   && r->upstream->headers_in.status_n < NGX_HTTP_OK)
+                  ? "nginx took an interim answer for the last one"
+                  : "what it answered is no HTTP";
+        return "bad_response";
+    }
+
+    if (rc == NGX_HTTP_BAD_GATEWAY && connected
+        && ngx_http_webhook_via_unread(r->upstream))
+    {
+        *detail = "its head is not valid, or too long: see nginx's error log";
         return "bad_response";
     }
 
@@ -550,6 +594,26 @@ ngx_http_webhook_via_error(ngx_http_request_t *r, ngx_int_t rc,
         *detail = "the location failed: see nginx's error log";
         return "location_failed";
     }
+}
+
+
+/*
+ * Whether nginx gave a head up for what is in it: there is more than it has
+ * read, or no room for more.  Of one that the endpoint cut short all is read.
+ */
+
+static ngx_uint_t
+ngx_http_webhook_via_unread(ngx_http_upstream_t *u)
+{
+    ngx_buf_t  *b;
+
+    if (u == NULL || u->buffer.start == NULL) {
+        return 0;
+    }
+
+    b = &u->buffer;
+
+    return b->pos != b->last || b->last == b->end;
 }
 
 

@@ -351,6 +351,9 @@ sub wait_event {
 #     /ok /status/CODE /fail/N/...    (500 to the first N of this path, then 200)
 #     /hang /slow/MS /close /reset /half (a head cut short) /redirect
 #     /big/BYTES /short (a body cut short)
+#
+# serve => sub { my $connection = shift; ... } does something else with a
+# connection, and records nothing.  certificate => [ files ] is one's own.
 
 sub receiver {
     my ($self, %o) = @_;
@@ -361,7 +364,8 @@ sub receiver {
 
     if ($o{tls}) {
         require IO::Socket::SSL;
-        my ($crt, $key) = $self->certificate($o{tls_name} || 'receiver.test');
+        my ($crt, $key) = @{ $o{certificate}
+            || [ $self->certificate($o{tls_name} || 'receiver.test') ] };
         @tls = (SSL_cert_file => $crt, SSL_key_file => $key);
     }
 
@@ -393,7 +397,7 @@ sub receiver {
             if (defined $child) {
                 close $listen;
                 $SIG{TERM} = 'DEFAULT';
-                eval { _serve($c, $record, @tls) };
+                eval { _serve($c, $record, $o{serve}, @tls) };
                 POSIX::_exit(0);
             }
         }
@@ -408,11 +412,13 @@ sub receiver {
 }
 
 sub _serve {
-    my ($c, $record, @tls) = @_;
+    my ($c, $record, $serve, @tls) = @_;
 
     if (@tls) {
         $c = IO::Socket::SSL->start_SSL($c, SSL_server => 1, @tls) or return;
     }
+
+    return $serve->($c) if $serve;
 
     my $buffer = '';
 
@@ -575,7 +581,8 @@ sub wait_received {
     return @got;
 }
 
-# A certificate for a name, by a throw-away CA of this test.
+# A certificate for a name, by a throw-away CA of this test; days => -1 gives one
+# that has expired, self => 1 one that no CA has signed, file => NAME another file.
 
 sub ca { "$_[0]{dir}/ca.crt" }
 
@@ -583,23 +590,27 @@ sub certificate {
     my ($self, $name, %o) = @_;
 
     my $d = $self->{dir};
-    my @quiet = ('2>/dev/null', '>/dev/null');
+    my $file = "$d/" . ($o{file} || $name);
+    my $days = $o{days} || 2;
 
     sh("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
        . " -keyout $d/ca.key -out $d/ca.crt -days 2 -subj '/CN=test CA'")
         unless -e "$d/ca.crt";
 
     sh("openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-       . " -keyout $d/$name.key -out $d/$name.csr -subj '/CN=$name'");
+       . " -keyout $file.key -out $file.csr -subj '/CN=$name'");
 
-    open my $fh, '>', "$d/$name.ext" or die $!;
+    open my $fh, '>', "$file.ext" or die $!;
     print $fh "subjectAltName=DNS:$name\n";
     close $fh;
 
-    sh("openssl x509 -req -in $d/$name.csr -CA $d/ca.crt -CAkey $d/ca.key"
-       . " -CAcreateserial -days 2 -extfile $d/$name.ext -out $d/$name.crt");
+    my $signer = $o{self} ? "-signkey $file.key"
+                 : "-CA $d/ca.crt -CAkey $d/ca.key -CAcreateserial";
 
-    return ("$d/$name.crt", "$d/$name.key");
+    sh("openssl x509 -req -in $file.csr $signer"
+       . " -days $days -extfile $file.ext -out $file.crt");
+
+    return ("$file.crt", "$file.key");
 }
 
 sub sh {
