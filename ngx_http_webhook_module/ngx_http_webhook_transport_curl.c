@@ -237,8 +237,8 @@ ngx_http_webhook_transfer_keep(ngx_buf_t *b, char *data, size_t len)
 
 
 /*
- * A line of a head, one call each, also of those of interim answers: there is an
- * end to them, for libcurl keeps them all.
+ * A line of a head, one call each, also of those of interim answers.  There is
+ * an end to them, for libcurl keeps them all.
  */
 
 static size_t

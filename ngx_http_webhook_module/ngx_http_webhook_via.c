@@ -27,10 +27,21 @@
 #include "ngx_http_webhook_via.h"
 
 
+/*
+ * Early hints (103) have no bound in nginx, which knows them since 1.29.0, nor
+ * has the memory that they take: so often, in ms, are they looked at.
+ */
+
+#define NGX_HTTP_WEBHOOK_VIA_LOOK  100
+
+
 static ngx_int_t ngx_http_webhook_via_header(ngx_http_webhook_delivery_t *d,
     const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_webhook_via_own_header(
     ngx_http_webhook_delivery_t *d, ngx_http_webhook_header_t *header);
+static ngx_msec_t ngx_http_webhook_via_wait(ngx_http_webhook_delivery_t *d);
+static ngx_uint_t ngx_http_webhook_via_flooded(
+    ngx_http_webhook_delivery_t *d);
 static void ngx_http_webhook_via_expired(ngx_event_t *ev);
 static ngx_int_t ngx_http_webhook_via_head_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_via_body_filter(ngx_http_request_t *r,
@@ -162,7 +173,6 @@ ngx_http_webhook_via_send(ngx_http_webhook_delivery_t *d)
 {
     ngx_str_t           *peer;
     ngx_addr_t          *addr;
-    ngx_msec_t           spent;
     ngx_connection_t    *c;
     ngx_http_request_t  *sr;
 
@@ -184,19 +194,59 @@ ngx_http_webhook_via_send(ngx_http_webhook_delivery_t *d)
     peer->len = ngx_sock_ntop(addr->sockaddr, addr->socklen, peer->data,
                               NGX_SOCKADDR_STRLEN, 0);
 
-    spent = ngx_current_msec - d->start_msec;
-
     d->timer.handler = ngx_http_webhook_via_expired;
     d->timer.data = c;
     d->timer.log = &d->log;
 
-    ngx_add_timer(&d->timer, spent < d->wmcf->timeout
-                             ? d->wmcf->timeout - spent : 1);
+    ngx_add_timer(&d->timer, ngx_http_webhook_via_wait(d));
 
     ngx_http_handler(sr);
     ngx_http_run_posted_requests(c);
 
     return NGX_OK;
+}
+
+
+/* When to look at a delivery again, ms: at the end of its time, or sooner. */
+
+static ngx_msec_t
+ngx_http_webhook_via_wait(ngx_http_webhook_delivery_t *d)
+{
+    ngx_msec_t  spent, wait;
+
+    spent = ngx_current_msec - d->start_msec;
+    wait = (spent < d->wmcf->timeout) ? d->wmcf->timeout - spent : 1;
+
+#if (nginx_version >= 1029000)
+
+    if (!d->head) {
+        wait = ngx_min(wait, NGX_HTTP_WEBHOOK_VIA_LOOK);
+    }
+
+#endif
+
+    return wait;
+}
+
+
+/* Whether more has come than any head is. */
+
+static ngx_uint_t
+ngx_http_webhook_via_flooded(ngx_http_webhook_delivery_t *d)
+{
+    ngx_array_t                *states;
+    ngx_http_upstream_state_t  *state;
+
+    states = d->subrequest->upstream_states;
+
+    if (d->head || states == NULL || states->nelts == 0) {
+        return 0;
+    }
+
+    state = states->elts;
+    state += states->nelts - 1;
+
+    return state->bytes_received > NGX_HTTP_WEBHOOK_RESPONSE_HEADS;
 }
 
 
@@ -210,6 +260,13 @@ ngx_http_webhook_via_expired(ngx_event_t *ev)
 
     if (d->request->blocked) {
         ngx_add_timer(&d->timer, 50);            /* a thread works for it */
+        return;
+    }
+
+    if (ngx_current_msec - d->start_msec < d->wmcf->timeout
+        && !ngx_http_webhook_via_flooded(d))
+    {
+        ngx_add_timer(&d->timer, ngx_http_webhook_via_wait(d));
         return;
     }
 
@@ -460,7 +517,14 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
 
     } else {
         a->status_code = 0;
-        error = ngx_http_webhook_via_error(d->subrequest, rc, &detail);
+
+        if (ngx_http_webhook_via_flooded(d)) {
+            error = "bad_response";
+            detail = "the head of its answer does not end";
+
+        } else {
+            error = ngx_http_webhook_via_error(d->subrequest, rc, &detail);
+        }
 
         /* the operator's fault is none of the endpoint's */
 
