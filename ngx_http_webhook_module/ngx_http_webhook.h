@@ -7,8 +7,8 @@
 /*
  * What every part of the module shares: identifiers, limits and the
  * configuration.  Includes of other files point to lower ranks only, in this
- * order: webhook.h; json, name, time, sign, policy, keys, metrics;
- * target; store.h, store.c and store/; resolve, delivery.h, curl, transport,
+ * order: webhook.h; json, name, time, sign, policy, keys, metrics; target;
+ * store.h, store.c and store/; resolve, delivery.h, content, curl, transport,
  * via; deliver; outcome, zone, lane, record, dispatch; known, http, auth,
  * ingest, api, audit; variables, conf; module.
  */

@@ -273,12 +273,13 @@ ngx_int_t ngx_http_webhook_sqlite_release(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 
 /*
- * When a new webhook event is due: now.  Those of an ordered webhook are claimed
- * in the order of their due times, which rise with their identifiers for that,
- * also when the clock is set back.
+ * Inserts a new webhook event, which is due now.  Those of an ordered webhook
+ * are claimed in the order of their due times, which therefore rise with their
+ * identifiers, also when the clock is set back; tests know no order.
  */
-int64_t ngx_http_webhook_sqlite_new_due(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_target_t *target, ngx_http_webhook_id_t id);
+ngx_int_t ngx_http_webhook_sqlite_event_insert(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_target_t *target, ngx_http_webhook_id_t id,
+    ngx_http_webhook_id_t message_id, ngx_uint_t owner, ngx_uint_t test);
 
 /* Makes sure that a webhook is looked at by then. */
 ngx_int_t ngx_http_webhook_sqlite_queue_add(ngx_http_webhook_sqlite_t *s,

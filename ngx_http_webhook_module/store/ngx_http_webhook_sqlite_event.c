@@ -257,7 +257,6 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     int64_t                   until;
     ngx_msec_t                wait;
     ngx_uint_t                owner, test;
-    sqlite3_stmt             *stmt;
     ngx_http_webhook_held_t  *held;
 
     in->event_id = ngx_http_webhook_sqlite_id(s);
@@ -303,18 +302,10 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
         ngx_queue_insert_tail(&in->held, &held->queue);
     }
 
-    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_INSERT);
-
-    ngx_http_webhook_sqlite_int(stmt, 1, held->id);
-    ngx_http_webhook_sqlite_int(stmt, 2, in->message.id);
-    ngx_http_webhook_sqlite_int(stmt, 3, target->id);
-    ngx_http_webhook_sqlite_int(stmt, 4, target->company_id);
-    ngx_http_webhook_sqlite_int(stmt, 5, owner);
-    ngx_http_webhook_sqlite_int(stmt, 6,
-                            ngx_http_webhook_sqlite_new_due(s, target, held->id));
-    ngx_http_webhook_sqlite_int(stmt, 7, test);
-
-    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_event_insert(s, target, held->id,
+                                             in->message.id, owner, test)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -324,11 +315,28 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
 }
 
 
-int64_t
-ngx_http_webhook_sqlite_new_due(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_target_t *target, ngx_http_webhook_id_t id)
+ngx_int_t
+ngx_http_webhook_sqlite_event_insert(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_target_t *target, ngx_http_webhook_id_t id,
+    ngx_http_webhook_id_t message_id, ngx_uint_t owner, ngx_uint_t test)
 {
-    return target->rules.ordered ? ngx_http_webhook_id_msec(id) : s->now;
+    int64_t        due;
+    sqlite3_stmt  *stmt;
+
+    due = (target->rules.ordered && !test) ? ngx_http_webhook_id_msec(id)
+                                           : s->now;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_INSERT);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, id);
+    ngx_http_webhook_sqlite_int(stmt, 2, message_id);
+    ngx_http_webhook_sqlite_int(stmt, 3, target->id);
+    ngx_http_webhook_sqlite_int(stmt, 4, target->company_id);
+    ngx_http_webhook_sqlite_int(stmt, 5, owner);
+    ngx_http_webhook_sqlite_int(stmt, 6, due);
+    ngx_http_webhook_sqlite_int(stmt, 7, test);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
 }
 
 

@@ -124,7 +124,6 @@ ngx_http_webhook_sqlite_tell_company(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_tale_t *tale)
 {
     ngx_uint_t                   i;
-    sqlite3_stmt                *stmt;
     ngx_http_webhook_id_t        id, event_id;
     ngx_http_webhook_target_t  **targets;
 
@@ -154,21 +153,11 @@ ngx_http_webhook_sqlite_tell_company(ngx_http_webhook_sqlite_t *s,
         s->tally.events++;
         event_id = ngx_http_webhook_sqlite_id(s);
 
-        stmt = ngx_http_webhook_sqlite_stmt(s,
-                                            NGX_HTTP_WEBHOOK_SQL_EVENT_INSERT);
-
-        ngx_http_webhook_sqlite_int(stmt, 1, event_id);
-        ngx_http_webhook_sqlite_int(stmt, 2, id);
-        ngx_http_webhook_sqlite_int(stmt, 3, targets[i]->id);
-        ngx_http_webhook_sqlite_int(stmt, 4, company->id);
-        ngx_http_webhook_sqlite_int(stmt, 5, 0);
-        ngx_http_webhook_sqlite_int(stmt, 6,
-                     ngx_http_webhook_sqlite_new_due(s, targets[i], event_id));
-        ngx_http_webhook_sqlite_int(stmt, 7, 0);
-
-        if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK
+        if (ngx_http_webhook_sqlite_event_insert(s, targets[i], event_id, id,
+                                                 0, 0)
+                != NGX_OK
             || ngx_http_webhook_sqlite_queue_add(s, targets[i]->id, s->now)
-               != NGX_OK)
+                != NGX_OK)
         {
             return NGX_ERROR;
         }

@@ -161,7 +161,7 @@ fuzz_host(ngx_http_webhook_url_t *url)
 }
 
 
-/* Parses what is sent, as deliver.c writes it, and compares. */
+/* Parses what is sent, as content.c writes it, and compares. */
 
 static void
 fuzz_again(ngx_pool_t *pool, ngx_http_webhook_url_t *url)
