@@ -261,7 +261,6 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
 
     in->event_id = ngx_http_webhook_sqlite_id(s);
     in->count++;
-    s->tally.events++;
 
     held = ngx_pcalloc(in->op.pool, sizeof(ngx_http_webhook_held_t));
     if (held == NULL) {
@@ -322,6 +321,8 @@ ngx_http_webhook_sqlite_event_insert(ngx_http_webhook_sqlite_t *s,
 {
     int64_t        due;
     sqlite3_stmt  *stmt;
+
+    s->tally.events++;
 
     due = (target->rules.ordered && !test) ? ngx_http_webhook_id_msec(id)
                                            : s->now;

@@ -150,7 +150,6 @@ ngx_http_webhook_sqlite_tell_company(ngx_http_webhook_sqlite_t *s,
             return NGX_ERROR;
         }
 
-        s->tally.events++;
         event_id = ngx_http_webhook_sqlite_id(s);
 
         if (ngx_http_webhook_sqlite_event_insert(s, targets[i], event_id, id,
