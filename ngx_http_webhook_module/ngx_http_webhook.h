@@ -72,6 +72,12 @@ typedef int64_t                              ngx_http_webhook_id_t;
 
 #define ngx_http_webhook_id_msec(id)         ((id) >> 20)
 
+/* The first identifier of a time, ms since the epoch; never 0. */
+
+#define ngx_http_webhook_id_from(msec)                                        \
+    (ngx_max(ngx_min((ngx_http_webhook_id_t) (msec), INT64_MAX >> 20), 1)     \
+     << 20)
+
 typedef struct ngx_http_webhook_store_s      ngx_http_webhook_store_t;
 typedef struct ngx_http_webhook_dispatch_s   ngx_http_webhook_dispatch_t;
 typedef struct ngx_http_webhook_transport_s  ngx_http_webhook_transport_t;
@@ -87,6 +93,19 @@ typedef enum {
     NGX_HTTP_WEBHOOK_FAILED,
     NGX_HTTP_WEBHOOK_CANCELLED
 } ngx_http_webhook_status_e;
+
+
+/* What a pending webhook event, or a webhook, waits for. */
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_WAITS_NOT = 0,
+    NGX_HTTP_WEBHOOK_WAITS_SCHEDULE,
+    NGX_HTTP_WEBHOOK_WAITS_BREAKER,
+    NGX_HTTP_WEBHOOK_WAITS_RATE,
+    NGX_HTTP_WEBHOOK_WAITS_CONCURRENCY,
+    NGX_HTTP_WEBHOOK_WAITS_ORDER,
+    NGX_HTTP_WEBHOOK_WAITS_DISABLED
+} ngx_http_webhook_waits_e;
 
 
 /* How a webhook wants its deliveries. */

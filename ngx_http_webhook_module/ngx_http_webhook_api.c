@@ -321,53 +321,16 @@ ngx_int_t
 ngx_http_webhook_api_members(ngx_http_webhook_api_t *api,
     ngx_http_webhook_api_member_t *members, void *data, ngx_int_t *rc)
 {
-    uint32_t                        seen;
-    ngx_uint_t                      i;
-    ngx_http_webhook_json_t        *json;
-    ngx_http_webhook_api_member_t  *m;
+    ngx_http_webhook_json_t  none;
 
-    seen = 0;
-    json = api->body ? api->body->first : NULL;
+    ngx_memzero(&none, sizeof(ngx_http_webhook_json_t));
 
-    for ( /* void */ ; json; json = json->next) {
-
-        for (i = 0, m = members; m->handler; m++, i++) {
-            if (json->key.len == m->name.len
-                && ngx_memcmp(json->key.data, m->name.data, m->name.len) == 0)
-            {
-                break;
-            }
-        }
-
-        if (m->handler == NULL) {
-            *rc = ngx_http_webhook_api_error(api, json, "unknown_member",
-                                             "The member is not known");
-
-        } else if (seen & (1u << i)) {
-            *rc = ngx_http_webhook_api_error(api, json, "duplicate_member",
-                                             "The member is there twice");
-
-        } else {
-            seen |= 1u << i;
-            *rc = m->handler(api, json, data);
-        }
-
-        if (*rc != NGX_OK) {
-            *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-            return NGX_DECLINED;
-        }
-    }
-
-    for (i = 0, m = members; m->handler; m++, i++) {
-
-        if (m->required && !(seen & (1u << i))
-            && !ngx_http_webhook_error_add(&api->errors, &m->name,
-                                           "missing_member",
-                                           "The member is missing"))
-        {
-            *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-            return NGX_DECLINED;
-        }
+    if (ngx_http_webhook_api_object(api, api->body ? api->body : &none,
+                                    members, data)
+        != NGX_OK)
+    {
+        *rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_DECLINED;
     }
 
     if (api->errors.nelts) {
@@ -380,11 +343,104 @@ ngx_http_webhook_api_members(ngx_http_webhook_api_t *api,
 
 
 ngx_int_t
+ngx_http_webhook_api_object(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *object, ngx_http_webhook_api_member_t *members,
+    void *data)
+{
+    uint32_t                        seen;
+    ngx_int_t                       rc;
+    ngx_uint_t                      i;
+    ngx_http_webhook_json_t        *json, missing;
+    ngx_http_webhook_api_member_t  *m;
+
+    seen = 0;
+
+    for (json = object->first; json; json = json->next) {
+
+        for (i = 0, m = members; m->handler; m++, i++) {
+            if (json->key.len == m->name.len
+                && ngx_memcmp(json->key.data, m->name.data, m->name.len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (m->handler == NULL) {
+            rc = ngx_http_webhook_api_error(api, json, "unknown_member",
+                                            "The member is not known");
+
+        } else if (seen & (1u << i)) {
+            rc = ngx_http_webhook_api_error(api, json, "duplicate_member",
+                                            "The member is there twice");
+
+        } else {
+            seen |= 1u << i;
+            rc = m->handler(api, json, data);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_memzero(&missing, sizeof(ngx_http_webhook_json_t));
+    missing.parent = object;
+
+    for (i = 0, m = members; m->handler; m++, i++) {
+
+        if (!m->required || (seen & (1u << i))) {
+            continue;
+        }
+
+        missing.key = m->name;
+
+        if (ngx_http_webhook_api_error(api, &missing, "missing_member",
+                                       "The member is missing")
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* A member of a member is found by both names. */
+
+ngx_int_t
 ngx_http_webhook_api_error(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, const char *code, const char *detail)
 {
-    return ngx_http_webhook_error_add(&api->errors, &json->key, code, detail)
-           ? NGX_OK : NGX_ERROR;
+    u_char                    *p;
+    ngx_str_t                 *pointer;
+    ngx_uint_t                 n;
+    ngx_http_webhook_json_t   *parent;
+    ngx_http_webhook_error_t  *error;
+
+    n = api->errors.nelts;
+    parent = json->parent;
+
+    if (!ngx_http_webhook_error_add(&api->errors, &json->key, code, detail)) {
+        return NGX_ERROR;
+    }
+
+    if (api->errors.nelts == n || parent == NULL || parent->key.len == 0) {
+        return NGX_OK;
+    }
+
+    error = api->errors.elts;
+    pointer = &error[n].pointer;
+
+    p = ngx_pnalloc(api->errors.pool, 1 + parent->key.len + pointer->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    pointer->len = ngx_sprintf(p, "/%V%V", &parent->key, pointer) - p;
+    pointer->data = p;
+
+    return NGX_OK;
 }
 
 

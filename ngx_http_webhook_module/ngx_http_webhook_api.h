@@ -99,6 +99,14 @@ typedef struct {
 ngx_int_t ngx_http_webhook_api_members(ngx_http_webhook_api_t *api,
     ngx_http_webhook_api_member_t *members, void *data, ngx_int_t *rc);
 
+/*
+ * The same for an object that is a member, whose name needs no escapes: errors
+ * are only added.  Returns NGX_OK, or NGX_ERROR without memory.
+ */
+ngx_int_t ngx_http_webhook_api_object(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *object, ngx_http_webhook_api_member_t *members,
+    void *data);
+
 /* Adds an error of a member's value.  Returns NGX_OK, or NGX_ERROR. */
 ngx_int_t ngx_http_webhook_api_error(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, const char *code, const char *detail);
@@ -184,9 +192,19 @@ ngx_int_t ngx_http_webhook_api_secret_get(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_secret_rotate(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_webhook_test(ngx_http_webhook_api_t *api);
 
+ngx_int_t ngx_http_webhook_api_message_list(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_message_get(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_message_delete(ngx_http_webhook_api_t *api);
+
 ngx_int_t ngx_http_webhook_api_event_list(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_event_get(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_event_retry(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_event_cancel(ngx_http_webhook_api_t *api);
+
+ngx_int_t ngx_http_webhook_api_replay_create(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_replay_list(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_replay_get(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_replay_cancel(ngx_http_webhook_api_t *api);
 
 ngx_int_t ngx_http_webhook_api_key_create(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_key_list(ngx_http_webhook_api_t *api);

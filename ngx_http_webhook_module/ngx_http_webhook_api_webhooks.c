@@ -10,23 +10,15 @@
 
 
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_api_events.h"
 #include "ngx_http_webhook_api_headers.h"
 #include "ngx_http_webhook_api_rules.h"
-#include "ngx_http_webhook_ingest.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_policy.h"
 #include "ngx_http_webhook_sign.h"
 
 
 #define NGX_HTTP_WEBHOOK_MAX_GRACE  (30 * 24 * 3600 * (ngx_msec_t) 1000)
-
-
-/* The test event: the company's name is read first, for the payload. */
-
-typedef struct {
-    ngx_http_webhook_company_op_t    company;
-    ngx_http_webhook_ingest_op_t    *in;
-} ngx_http_webhook_test_op_t;
 
 
 static ngx_int_t ngx_http_webhook_webhook_url(ngx_http_webhook_api_t *api,
@@ -44,10 +36,6 @@ static ngx_int_t ngx_http_webhook_webhook_grace(ngx_http_webhook_api_t *api,
 static ngx_http_webhook_webhook_op_t *ngx_http_webhook_webhook_op(
     ngx_http_webhook_api_t *api, ngx_http_webhook_op_e type,
     ngx_http_webhook_op_pt handler);
-static void ngx_http_webhook_test_named(ngx_http_webhook_op_t *op);
-static ngx_int_t ngx_http_webhook_test_payload(
-    ngx_http_webhook_ingest_op_t *in, ngx_str_t *name);
-static void ngx_http_webhook_test_done(ngx_http_webhook_op_t *op);
 
 
 static ngx_http_webhook_api_member_t  ngx_http_webhook_webhook_new[] = {
@@ -317,6 +305,8 @@ ngx_http_webhook_webhook_members(ngx_http_webhook_json_writer_t *w,
 
     ngx_http_webhook_rules_write(w, &webhook->rules);
     ngx_http_webhook_headers_write(w, webhook);
+
+    ngx_http_webhook_event_waits(w, webhook->waits);
 
     ngx_http_webhook_json_object(w, "health");
     ngx_http_webhook_json_cstring(w, "breaker", webhook->open_until == 0
@@ -613,129 +603,4 @@ ngx_http_webhook_api_webhook_list(ngx_http_webhook_api_t *api)
     }
 
     return ngx_http_webhook_api_post(api, &list->op, &list->ref);
-}
-
-
-ngx_int_t
-ngx_http_webhook_api_webhook_test(ngx_http_webhook_api_t *api)
-{
-    ngx_http_webhook_test_op_t    *test;
-    ngx_http_webhook_ingest_op_t  *in;
-
-    test = ngx_http_webhook_api_op(NGX_HTTP_WEBHOOK_OP_COMPANY_GET,
-                                   sizeof(ngx_http_webhook_test_op_t),
-                                   ngx_http_webhook_test_named);
-    if (test == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    in = ngx_http_webhook_api_op(NGX_HTTP_WEBHOOK_OP_TEST,
-                                 sizeof(ngx_http_webhook_ingest_op_t),
-                                 ngx_http_webhook_test_done);
-    if (in == NULL) {
-        ngx_destroy_pool(test->company.op.pool);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_queue_init(&in->held);
-
-    in->webhook_id = ngx_http_webhook_id_read(&api->args[1], "wh_");
-    in->message.pool = in->op.pool;
-    ngx_str_set(&in->message.event, NGX_HTTP_WEBHOOK_TEST_EVENT);
-
-    in->company.len = api->args[0].len;
-    in->company.data = ngx_pstrdup(in->op.pool, &api->args[0]);
-
-    if (in->company.data == NULL) {
-        ngx_destroy_pool(in->op.pool);
-        ngx_destroy_pool(test->company.op.pool);
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    test->in = in;
-
-    return ngx_http_webhook_api_post(api, &test->company.op,
-                                     &test->company.ref);
-}
-
-
-static void
-ngx_http_webhook_test_named(ngx_http_webhook_op_t *op)
-{
-    ngx_http_webhook_test_op_t *test = (ngx_http_webhook_test_op_t *) op;
-
-    ngx_int_t                      rc;
-    ngx_http_request_t            *r;
-    ngx_http_webhook_ingest_op_t  *in;
-
-    in = test->in;
-    r = ngx_http_webhook_waited(op);
-
-    rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-
-    if (r && op->status != NGX_HTTP_WEBHOOK_STORE_OK) {
-        rc = ngx_http_webhook_store_failed(r, op);
-
-    } else if (r
-               && ngx_http_webhook_test_payload(in,
-                                                &test->company.company.name)
-                  == NGX_OK
-               && ngx_http_webhook_wait(r, &in->op) == NGX_OK)
-    {
-        ngx_destroy_pool(op->pool);
-        return;
-    }
-
-    if (r) {
-        ngx_http_webhook_finalize(r, rc);
-    }
-
-    ngx_destroy_pool(in->op.pool);
-    ngx_destroy_pool(op->pool);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_test_payload(ngx_http_webhook_ingest_op_t *in,
-    ngx_str_t *name)
-{
-    ngx_http_webhook_json_writer_t  *w;
-
-    w = ngx_http_webhook_json_begin(in->op.pool);
-    if (w == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_http_webhook_json_object(w, NULL);
-    ngx_http_webhook_json_string(w, "company", name);
-    ngx_http_webhook_json_close_object(w);
-
-    return ngx_http_webhook_json_end(w, &in->message.payload);
-}
-
-
-static ngx_int_t
-ngx_http_webhook_test_render(ngx_http_request_t *r,
-    ngx_http_webhook_ingest_op_t *in)
-{
-    ngx_http_webhook_json_writer_t  *w;
-
-    w = ngx_http_webhook_json_begin(r->pool);
-    if (w == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_webhook_json_object(w, NULL);
-    ngx_http_webhook_json_id(w, "id", "msg_", in->message.id);
-    ngx_http_webhook_json_id(w, "webhook_event_id", "evt_", in->event_id);
-    ngx_http_webhook_json_close_object(w);
-
-    return ngx_http_webhook_send_json(r, NGX_HTTP_ACCEPTED, w);
-}
-
-
-static void
-ngx_http_webhook_test_done(ngx_http_webhook_op_t *op)
-{
-    ngx_http_webhook_ingest_answer(op, ngx_http_webhook_test_render);
 }

@@ -98,6 +98,8 @@ ngx_http_webhook_dispatch_create(ngx_http_webhook_main_conf_t *wmcf,
     dispatch->kick.data = &dispatch->dummy;
     dispatch->kick.log = cycle->log;
 
+    ngx_http_webhook_replay_init(dispatch);
+
     ngx_http_webhook_store_listen(wmcf->store,
                                   ngx_http_webhook_lane_targets, dispatch);
 
@@ -215,7 +217,13 @@ ngx_http_webhook_dispatch_run(ngx_http_webhook_dispatch_t *dispatch)
         ngx_http_webhook_lane_resume_all(dispatch);
     }
 
-    while (!ngx_queue_empty(&dispatch->ready)) {
+    for ( ;; ) {
+
+        ngx_http_webhook_lane_cancels(dispatch);
+
+        if (ngx_queue_empty(&dispatch->ready)) {
+            return;
+        }
 
         if (!ngx_exiting) {
 
@@ -297,7 +305,7 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
         return;
     }
 
-    rc = ngx_http_webhook_lane_enter(dispatch, lane, test, &limited);
+    rc = ngx_http_webhook_lane_enter(dispatch, lane, held, &limited);
 
     if (rc == NGX_AGAIN) {
         ngx_queue_insert_head(&lane->held, &held->queue);
@@ -315,7 +323,7 @@ ngx_http_webhook_dispatch_start(ngx_http_webhook_dispatch_t *dispatch,
     if (d == NULL) {
 
         if (limited) {
-            ngx_http_webhook_lane_leave(dispatch, lane);
+            ngx_http_webhook_lane_leave(dispatch, lane, held);
         }
 
         ngx_http_webhook_dispatch_refuse(dispatch, lane, held, NULL);
@@ -353,7 +361,7 @@ ngx_http_webhook_dispatch_finished(ngx_http_webhook_delivery_t *d)
     lane = ngx_http_webhook_lane_find(dispatch, d->held->webhook_id);
 
     if (d->limited) {
-        ngx_http_webhook_lane_leave(dispatch, lane);
+        ngx_http_webhook_lane_leave(dispatch, lane, d->held);
     }
 
     ngx_http_webhook_lane_finished(dispatch, lane, d);
@@ -450,6 +458,7 @@ ngx_http_webhook_dispatch_claim(ngx_http_webhook_dispatch_t *dispatch)
 
     ngx_queue_init(&claim->held);
 
+    claim->replays = (dispatch->replay == 0);
     claim->nhints = dispatch->nhints;
     ngx_memcpy(claim->hints, dispatch->hints, sizeof(claim->hints));
 
@@ -474,6 +483,10 @@ ngx_http_webhook_dispatch_claimed(ngx_http_webhook_op_t *op)
     if (op->status == NGX_HTTP_WEBHOOK_STORE_OK) {
         dispatch->next = claim->next;
         ngx_http_webhook_dispatch_add(dispatch, &claim->held);
+
+        if (claim->replay) {
+            ngx_http_webhook_replay_run(dispatch, claim->replay);
+        }
     }
 
     ngx_destroy_pool(op->pool);
@@ -594,6 +607,8 @@ ngx_http_webhook_dispatch_destroy(ngx_http_webhook_dispatch_t *dispatch)
         d = ngx_queue_data(q, ngx_http_webhook_delivery_t, queue);
         held = d->held;
 
+        held->dropped = NULL;
+
         ngx_http_webhook_deliver_abort(d);
         ngx_http_webhook_record_drop(dispatch, held);
     }
@@ -608,6 +623,8 @@ ngx_http_webhook_dispatch_destroy(ngx_http_webhook_dispatch_t *dispatch)
 
             lane->nheld++;                       /* the lane stays */
             held = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
+            held->dropped = NULL;
+
             ngx_http_webhook_record_drop(dispatch, held);
         }
 
@@ -616,6 +633,10 @@ ngx_http_webhook_dispatch_destroy(ngx_http_webhook_dispatch_t *dispatch)
 
     if (dispatch->timer.timer_set) {
         ngx_del_timer(&dispatch->timer);
+    }
+
+    if (dispatch->replay_timer.timer_set) {
+        ngx_del_timer(&dispatch->replay_timer);
     }
 
     if (dispatch->kick.posted) {

@@ -42,10 +42,17 @@ static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
     { "message_not_found", 404, "There is no such message" },
     { "key_not_found", 404, "There is no such key" },
     { "event_type_not_found", 404, "There is no such event type" },
+    { "replay_not_found", 404, "There is no such replay" },
     { "method_not_allowed", 405, "The resource has no such method" },
     { "uid_taken", 409, "Another company has this uid" },
     { "access_enabled", 409, "The company has access to webhooks" },
     { "name_taken", 409, "Another event type has this name" },
+    { "not_pending", 409, "The webhook event is not pending" },
+    { "not_running", 409, "The replay has ended" },
+    { "being_delivered", 409, "The webhook event is being delivered" },
+    { "payload_erased", 409, "The payload was erased" },
+    { "webhook_deleted", 409, "The webhook was deleted" },
+    { "webhook_disabled", 409, "The webhook is disabled" },
     { "body_too_large", 413, "The body is too large" },
     { "payload_too_large", 413, "The payload is too large" },
     { "unsupported_media_type", 415, "The body must be application/json" },
@@ -54,6 +61,7 @@ static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
     { "key_limit", 422, "There are too many keys" },
     { "event_type_limit", 422, "There are too many event types" },
     { "unknown_event", 422, "The event is not in the catalogue" },
+    { "replay_limit", 422, "The company has too many replays" },
     { "idempotency_key_reused", 422, "The key came with another event" },
     { "store_unavailable", 503, "The store is unavailable, nothing was kept" },
     { "store_busy", 503, "Too many events wait for the store" },
@@ -353,8 +361,11 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
         switch (op->type) {
 
         case NGX_HTTP_WEBHOOK_OP_EVENT_GET:
+        case NGX_HTTP_WEBHOOK_OP_EVENT_RETRY:
+        case NGX_HTTP_WEBHOOK_OP_EVENT_CANCEL:
             return NGX_HTTP_WEBHOOK_EVENT_NOT_FOUND;
 
+        case NGX_HTTP_WEBHOOK_OP_MESSAGE_GET:
         case NGX_HTTP_WEBHOOK_OP_MESSAGE_DELETE:
             return NGX_HTTP_WEBHOOK_MESSAGE_NOT_FOUND;
 
@@ -366,6 +377,10 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
         case NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_UPDATE:
         case NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_DELETE:
             return NGX_HTTP_WEBHOOK_EVENT_TYPE_NOT_FOUND;
+
+        case NGX_HTTP_WEBHOOK_OP_REPLAY_GET:
+        case NGX_HTTP_WEBHOOK_OP_REPLAY_CANCEL:
+            return NGX_HTTP_WEBHOOK_REPLAY_NOT_FOUND;
 
         default:
             return NGX_HTTP_WEBHOOK_WEBHOOK_NOT_FOUND;
@@ -380,6 +395,22 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
     case NGX_HTTP_WEBHOOK_STORE_NAME_TAKEN:
         return NGX_HTTP_WEBHOOK_NAME_TAKEN;
 
+    case NGX_HTTP_WEBHOOK_STORE_ENDED:
+        return (op->type == NGX_HTTP_WEBHOOK_OP_REPLAY_CANCEL)
+               ? NGX_HTTP_WEBHOOK_NOT_RUNNING : NGX_HTTP_WEBHOOK_NOT_PENDING;
+
+    case NGX_HTTP_WEBHOOK_STORE_IN_FLIGHT:
+        return NGX_HTTP_WEBHOOK_BEING_DELIVERED;
+
+    case NGX_HTTP_WEBHOOK_STORE_ERASED:
+        return NGX_HTTP_WEBHOOK_PAYLOAD_ERASED;
+
+    case NGX_HTTP_WEBHOOK_STORE_DELETED:
+        return NGX_HTTP_WEBHOOK_WEBHOOK_DELETED;
+
+    case NGX_HTTP_WEBHOOK_STORE_DISABLED:
+        return NGX_HTTP_WEBHOOK_WEBHOOK_DISABLED;
+
     case NGX_HTTP_WEBHOOK_STORE_LIMIT:
         if (op->type == NGX_HTTP_WEBHOOK_OP_KEY_CREATE) {
             *detail = "There may be 1000 keys";
@@ -389,6 +420,11 @@ ngx_http_webhook_store_problem(ngx_http_webhook_op_t *op, const char **detail)
         if (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_CREATE) {
             *detail = "There may be 1000 event types";
             return NGX_HTTP_WEBHOOK_EVENT_TYPE_LIMIT;
+        }
+
+        if (op->type == NGX_HTTP_WEBHOOK_OP_REPLAY_CREATE) {
+            *detail = "A company may have 10 replays that run";
+            return NGX_HTTP_WEBHOOK_REPLAY_LIMIT;
         }
 
         *detail = "The company has as many webhooks as it may have";

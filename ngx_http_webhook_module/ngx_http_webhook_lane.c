@@ -381,21 +381,23 @@ ngx_http_webhook_lane_slow(ngx_http_webhook_dispatch_t *dispatch,
 
 ngx_int_t
 ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
-    ngx_http_webhook_lane_t *lane, ngx_uint_t test, ngx_uint_t *limited)
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_held_t *held,
+    ngx_uint_t *limited)
 {
     ngx_msec_t                 wait;
     ngx_http_webhook_rules_t  *rules;
 
     rules = &lane->target->rules;
 
-    *limited = !test && (rules->concurrency || rules->rate);
+    *limited = (rules->concurrency || rules->rate)
+               && !ngx_http_webhook_event_test(&held->message->event);
 
     if (!*limited) {
         return NGX_OK;
     }
 
     wait = ngx_http_webhook_zone_enter(dispatch->wmcf, lane->target->id,
-                                       rules);
+                                       held->id, rules);
     if (wait == 0) {
         return NGX_OK;
     }
@@ -414,9 +416,9 @@ ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
 
 void
 ngx_http_webhook_lane_leave(ngx_http_webhook_dispatch_t *dispatch,
-    ngx_http_webhook_lane_t *lane)
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_held_t *held)
 {
-    ngx_http_webhook_zone_leave(dispatch->wmcf, lane->target->id);
+    ngx_http_webhook_zone_leave(dispatch->wmcf, lane->target->id, held->id);
 
     if (lane->pause.timer_set && lane->target->rules.rate == 0) {
         ngx_del_timer(&lane->pause);             /* it waited for this */
@@ -439,6 +441,44 @@ ngx_http_webhook_lane_resume(ngx_event_t *ev)
 
     ngx_http_webhook_lane_ready(dispatch, lane);
     ngx_post_event(&dispatch->kick, &ngx_posted_events);
+}
+
+
+void
+ngx_http_webhook_lane_cancels(ngx_http_webhook_dispatch_t *dispatch)
+{
+    ngx_queue_t                     *q;
+    ngx_http_webhook_held_t         *held;
+    ngx_http_webhook_lane_t         *lane;
+    ngx_http_webhook_zone_cancel_t   cancel;
+
+    while (ngx_http_webhook_zone_cancelled(dispatch->wmcf,
+                                           &dispatch->cancelled, &cancel))
+    {
+        lane = ngx_http_webhook_lane_find(dispatch, cancel.webhook_id);
+
+        if (lane == NULL) {
+            continue;
+        }
+
+        for (q = ngx_queue_head(&lane->held);
+             q != ngx_queue_sentinel(&lane->held);
+             q = ngx_queue_next(q))
+        {
+            held = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
+
+            if (held->id == cancel.event_id) {
+                ngx_queue_remove(q);
+                ngx_http_webhook_record_release(dispatch, held, NULL);
+                break;
+            }
+        }
+
+        if (lane->ready && ngx_queue_empty(&lane->held)) {
+            ngx_queue_remove(&lane->queue);
+            lane->ready = 0;
+        }
+    }
 }
 
 

@@ -5,8 +5,9 @@
 
 
 /*
- * Internals of the dispatcher: its state, the lanes (lane.c), and what it
- * records in the store (record.c).  All of it runs on the event loop.
+ * Internals of the dispatcher: its state, the lanes (lane.c), what it records
+ * in the store (record.c), and replays (replay.c).  All of it runs on the event
+ * loop.
  */
 
 
@@ -75,6 +76,10 @@ struct ngx_http_webhook_dispatch_s {
     ngx_http_webhook_id_t            hints[NGX_HTTP_WEBHOOK_HINTS];
     int64_t                          generation; /* of the targets */
     int64_t                          refreshed;  /* when one was posted */
+    ngx_uint_t                       cancelled;  /* events, seen in the zone */
+    ngx_http_webhook_id_t            replay;     /* carried on here, or 0 */
+    ngx_msec_t                       replay_end; /* of having it */
+    ngx_event_t                      replay_timer;
     unsigned                         claiming:1;
     unsigned                         refreshing:1;
 };
@@ -127,11 +132,18 @@ void ngx_http_webhook_lane_age(ngx_http_webhook_dispatch_t *dispatch);
  * knows no limits.
  */
 ngx_int_t ngx_http_webhook_lane_enter(ngx_http_webhook_dispatch_t *dispatch,
-    ngx_http_webhook_lane_t *lane, ngx_uint_t test, ngx_uint_t *limited);
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_held_t *held,
+    ngx_uint_t *limited);
 
 /* The end of a delivery that was counted. */
 void ngx_http_webhook_lane_leave(ngx_http_webhook_dispatch_t *dispatch,
-    ngx_http_webhook_lane_t *lane);
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_held_t *held);
+
+/*
+ * Gives back what was cancelled while it waited here, before anything starts;
+ * what was made pending again since is claimed again.
+ */
+void ngx_http_webhook_lane_cancels(ngx_http_webhook_dispatch_t *dispatch);
 
 /* In a worker that exits, all that waits is to be given back. */
 void ngx_http_webhook_lane_resume_all(ngx_http_webhook_dispatch_t *dispatch);
@@ -156,6 +168,15 @@ void ngx_http_webhook_record_shed(ngx_http_webhook_dispatch_t *dispatch,
 /* This worker has an event no longer. */
 void ngx_http_webhook_record_drop(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_held_t *held);
+
+
+/* replay.c */
+
+void ngx_http_webhook_replay_init(ngx_http_webhook_dispatch_t *dispatch);
+
+/* Carries on a replay that a claim has given to this worker. */
+void ngx_http_webhook_replay_run(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_id_t id);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_LANE_H_INCLUDED_ */

@@ -23,7 +23,7 @@
 /*
  * Writes the text form of an identifier, prefix and 13 digits of a base32
  * that sorts as the number does, and returns the end of it.  A prefix has at
- * most 4 bytes ("co_", "wh_", "msg_", "evt_", "att_"), so that
+ * most 4 bytes ("co_", "wh_", "msg_", "evt_", "att_", "rpl_"), so that
  * NGX_HTTP_WEBHOOK_ID_LEN bytes always suffice.
  */
 u_char *ngx_http_webhook_id_write(u_char *p, const char *prefix,

@@ -10,7 +10,8 @@
  * webhook's own or webhook_retry_delays: the next attempt is due
  * delays[retries] after this one has ended, retries counted from 0, and later
  * where the endpoint asks for it; without a further delay, the event has
- * failed.
+ * failed.  An attempt that is none of the schedule, but that somebody has asked
+ * for, leaves the event as it was where it fails.
  */
 
 
@@ -24,6 +25,9 @@
 static void ngx_http_webhook_outcome_pending(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_result_op_t *result,
     ngx_msec_t delay);
+static int64_t ngx_http_webhook_outcome_asked(
+    ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_attempt_t *a,
+    int64_t ended);
 static int64_t ngx_http_webhook_outcome_retry_after(
     ngx_http_webhook_attempt_t *a, int64_t now);
 
@@ -33,7 +37,8 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_target_t *target, ngx_http_webhook_held_t *held,
     ngx_http_webhook_result_op_t *result)
 {
-    ngx_uint_t                   n, test;
+    int64_t                      ended;
+    ngx_uint_t                   n, test, gone;
     ngx_msec_t                  *delays;
     ngx_http_webhook_attempt_t  *a;
 
@@ -57,6 +62,21 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
         return 0;
     }
 
+    gone = (a->status_code == NGX_HTTP_WEBHOOK_GONE);
+
+    if (held->extra > 1 + NGX_HTTP_WEBHOOK_PENDING
+        || (held->extra && !gone && !target->deleted))
+    {
+        ended = a->started_at + a->duration / 1000;
+
+        result->extra = 1;
+        result->event_status = held->extra - 1;
+        result->due_at = ngx_max(held->resume_at, ended
+                           + ngx_http_webhook_outcome_asked(wmcf, a, ended));
+
+        return gone && !test && !target->deleted;
+    }
+
     result->event_status = NGX_HTTP_WEBHOOK_FAILED;
 
     if (target->deleted) {
@@ -65,7 +85,7 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
         return 0;
     }
 
-    if (a->status_code == NGX_HTTP_WEBHOOK_GONE) {
+    if (gone) {
         ngx_str_set(&result->reason, "endpoint_gone");
         return !test;
     }
@@ -103,7 +123,7 @@ static void
 ngx_http_webhook_outcome_pending(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_result_op_t *result, ngx_msec_t delay)
 {
-    int64_t                      ended, wait, asked;
+    int64_t                      ended, wait;
     ngx_http_webhook_attempt_t  *a;
 
     a = &result->attempt;
@@ -116,16 +136,27 @@ ngx_http_webhook_outcome_pending(ngx_http_webhook_main_conf_t *wmcf,
                            * ((double) ngx_random() / RAND_MAX));
     }
 
-    if (a->status_code == NGX_HTTP_TOO_MANY_REQUESTS
-        || a->status_code == NGX_HTTP_SERVICE_UNAVAILABLE)
-    {
-        asked = ngx_http_webhook_outcome_retry_after(a, ended);
-        asked = ngx_min(asked, (int64_t) wmcf->retry_after_max);
-        wait = ngx_max(wait, asked);
-    }
+    wait = ngx_max(wait, ngx_http_webhook_outcome_asked(wmcf, a, ended));
 
     result->event_status = NGX_HTTP_WEBHOOK_PENDING;
     result->due_at = ended + wait;
+}
+
+
+/* How long the endpoint may make the next attempt wait, ms. */
+
+static int64_t
+ngx_http_webhook_outcome_asked(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_attempt_t *a, int64_t ended)
+{
+    if (a->status_code != NGX_HTTP_TOO_MANY_REQUESTS
+        && a->status_code != NGX_HTTP_SERVICE_UNAVAILABLE)
+    {
+        return 0;
+    }
+
+    return ngx_min(ngx_http_webhook_outcome_retry_after(a, ended),
+                   (int64_t) wmcf->retry_after_max);
 }
 
 

@@ -365,6 +365,10 @@ ngx_http_webhook_record_drop(ngx_http_webhook_dispatch_t *dispatch,
         }
     }
 
+    if (held->dropped) {
+        held->dropped(held);
+    }
+
     message = held->message;
 
     if (--message->refs == 0) {

@@ -32,6 +32,11 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_KEY_CREATE,
     NGX_HTTP_WEBHOOK_OP_ACCESS_REQUEST,
     NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_UPDATE,
+    NGX_HTTP_WEBHOOK_OP_EVENT_RETRY,
+    NGX_HTTP_WEBHOOK_OP_EVENT_CANCEL,
+    NGX_HTTP_WEBHOOK_OP_REPLAY_CREATE,
+    NGX_HTTP_WEBHOOK_OP_REPLAY_CANCEL,
+    NGX_HTTP_WEBHOOK_OP_REPLAY_STEP,
     /* written, each in a transaction of its own: they change the snapshot */
     NGX_HTTP_WEBHOOK_OP_COMPANY_CREATE,
     NGX_HTTP_WEBHOOK_OP_COMPANY_UPDATE,
@@ -59,6 +64,12 @@ typedef enum {
     NGX_HTTP_WEBHOOK_OP_EVENT_TYPE_LIST,
     NGX_HTTP_WEBHOOK_OP_STATUS,
     NGX_HTTP_WEBHOOK_OP_STATS,
+    NGX_HTTP_WEBHOOK_OP_MESSAGE_LIST,
+    NGX_HTTP_WEBHOOK_OP_MESSAGE_GET,
+    NGX_HTTP_WEBHOOK_OP_REPLAY_COUNT,
+    NGX_HTTP_WEBHOOK_OP_REPLAY_FIND,
+    NGX_HTTP_WEBHOOK_OP_REPLAY_LIST,
+    NGX_HTTP_WEBHOOK_OP_REPLAY_GET,
     NGX_HTTP_WEBHOOK_OP_N
 } ngx_http_webhook_op_e;
 
@@ -83,7 +94,12 @@ typedef enum {
     NGX_HTTP_WEBHOOK_STORE_INVALID,            /* "refused" tells */
     NGX_HTTP_WEBHOOK_STORE_NAME_TAKEN,
     NGX_HTTP_WEBHOOK_STORE_UNKNOWN_EVENT,      /* not in the catalogue */
-    NGX_HTTP_WEBHOOK_STORE_SEALED              /* no key opens a secret */
+    NGX_HTTP_WEBHOOK_STORE_SEALED,             /* no key opens a secret */
+    NGX_HTTP_WEBHOOK_STORE_ENDED,              /* it is past that */
+    NGX_HTTP_WEBHOOK_STORE_IN_FLIGHT,
+    NGX_HTTP_WEBHOOK_STORE_ERASED,             /* the payload */
+    NGX_HTTP_WEBHOOK_STORE_DELETED,            /* the webhook */
+    NGX_HTTP_WEBHOOK_STORE_DISABLED            /* the webhook */
 } ngx_http_webhook_store_status_e;
 
 
@@ -131,17 +147,31 @@ typedef struct {
 } ngx_http_webhook_message_t;
 
 
-/* A webhook event that this worker owns and holds in memory. */
+/*
+ * A webhook event that this worker owns and holds in memory.  "extra" is 0, or
+ * 1 + the status that it has again where the attempt fails, for that is not
+ * one of its schedule; a pending one then waits until "resume_at", ms since
+ * the epoch.  "dropped" is called on the event loop when the worker has it no
+ * longer, and what it did with it is committed.
+ */
 
-typedef struct {
+typedef struct ngx_http_webhook_held_s  ngx_http_webhook_held_t;
+
+typedef void (*ngx_http_webhook_held_pt)(ngx_http_webhook_held_t *held);
+
+struct ngx_http_webhook_held_s {
     ngx_queue_t                      queue;
     ngx_http_webhook_id_t            id;
     ngx_http_webhook_id_t            webhook_id;
     ngx_uint_t                       retries;
+    ngx_uint_t                       extra;
+    int64_t                          resume_at;
     ngx_http_webhook_message_t      *message;
     ngx_http_webhook_load_t         *load;     /* counts it, */
+    ngx_http_webhook_held_pt         dropped;  /* or NULL */
+    void                            *data;
     unsigned                         slow:1;   /* among the slow ones */
-} ngx_http_webhook_held_t;
+};
 
 
 /*
@@ -183,7 +213,7 @@ typedef struct {
     ngx_str_t                        url;
     time_t                           signed_at;
     ngx_str_t                        signature;
-    ngx_str_t                        previous;
+    ngx_str_t                        previous;    /* X-Signature-Previous */
     ngx_str_t                        standard;
     ngx_str_t                        header_names;   /* a line each */
     ngx_str_t                        response_head;
@@ -204,6 +234,7 @@ typedef struct {
     int64_t                          due_at;      /* ms since the epoch */
     ngx_str_t                        reason;
     ngx_http_webhook_attempt_t       attempt;
+    unsigned                         extra:1;     /* it is what it was */
     unsigned                         test:1;
     unsigned                         reserved:1;  /* a test, or system.* */
     unsigned                         paused:1;    /* out: the webhook is */
@@ -228,7 +259,8 @@ typedef struct {
  * CLAIM: takes due webhook events that nobody owns, and what dead workers
  * owned, into "held", which is to be initialised.  Each event's memory is its
  * message's pool.  "hints" are webhooks that have room again, to be looked at
- * whenever their time is.  REFRESH: brings the snapshot up to date.
+ * whenever their time is.  With "replays" set, the worker may carry on a
+ * replay, too.  REFRESH: brings the snapshot up to date.
  */
 
 #define NGX_HTTP_WEBHOOK_HINTS  16
@@ -237,9 +269,11 @@ typedef struct {
     ngx_http_webhook_op_t            op;
     ngx_uint_t                       nhints;      /* webhooks to look at */
     ngx_http_webhook_id_t            hints[NGX_HTTP_WEBHOOK_HINTS];
+    ngx_uint_t                       replays;
     ngx_queue_t                      held;        /* out */
     int64_t                          next;        /* out: ms since the epoch
                                                      of the next due, or 0 */
+    ngx_http_webhook_id_t            replay;      /* out: or 0 */
 } ngx_http_webhook_claim_op_t;
 
 
@@ -342,6 +376,7 @@ typedef struct {
     ngx_uint_t                       nheaders;
     ngx_http_webhook_header_t       *headers;     /* values: if opened */
     ngx_http_webhook_rules_t         rules;
+    ngx_http_webhook_waits_e         waits;
     ngx_uint_t                       failures;    /* one after the other */
     int64_t                          since;       /* the first of them, ms */
     int64_t                          open_until;  /* the breaker; 0: closed */
@@ -389,26 +424,39 @@ typedef struct {
     int64_t                          due_at;
     int64_t                          delivered_at;
     ngx_str_t                        reason;
+    ngx_http_webhook_waits_e         waits;
+    unsigned                         test:1;
+    unsigned                         owned:1;     /* in a worker's hands */
 } ngx_http_webhook_event_t;
 
 
+typedef struct {
+    ngx_http_webhook_id_t            id;
+    ngx_str_t                        event;
+    size_t                           size;        /* of its payload; 0: that
+                                                     is erased */
+} ngx_http_webhook_message_row_t;
+
+
 /*
- * COMPANY_LIST, WEBHOOK_LIST, EVENT_LIST, KEY_LIST, ACCESS_LIST (of a company,
- * or of all where "ref" is null; status 0: open, 1: granted): a page of at
- * most "limit" rows with an identifier below "cursor" (0: from the newest on),
- * in "rows", an array of the record's type; "next" is the cursor of the next
- * page, 0 at the end.
+ * COMPANY_LIST, WEBHOOK_LIST, EVENT_LIST, MESSAGE_LIST, REPLAY_LIST, KEY_LIST,
+ * ACCESS_LIST (of a company, or of all where "ref" is null; status 0: open, 1:
+ * granted): a page of at most "limit" rows with an identifier below "cursor"
+ * (0: from the newest on) and not below "oldest", in "rows", an array of the
+ * record's type; "next" is the cursor of the next page, 0 at the end.
  */
 
 typedef struct {
     ngx_http_webhook_op_t            op;
     ngx_str_t                        ref;
     ngx_http_webhook_id_t            cursor;
+    ngx_http_webhook_id_t            oldest;
     ngx_uint_t                       limit;
     ngx_http_webhook_id_t            webhook_id;  /* filters: 0 for any */
     ngx_http_webhook_id_t            message_id;
     ngx_int_t                        status;      /* -1 for any */
     ngx_str_t                        event;       /* null for any */
+    ngx_str_t                        text;        /* in the payload, or null */
     ngx_array_t                     *rows;
     ngx_http_webhook_id_t            next;
 } ngx_http_webhook_list_op_t;
@@ -416,7 +464,9 @@ typedef struct {
 
 /*
  * EVENT_GET: a webhook event, its payload and its attempts, oldest first.
- * MESSAGE_DELETE: the message event.message_id is erased.
+ * EVENT_RETRY: an attempt now; "held", to be initialised, has the event where
+ * this worker makes it.  EVENT_CANCEL: no further attempt.  MESSAGE_DELETE: the
+ * message event.message_id is erased.
  */
 
 typedef struct {
@@ -425,6 +475,7 @@ typedef struct {
     ngx_http_webhook_event_t         event;
     ngx_str_t                        payload;
     ngx_array_t                     *attempts;    /* of ..._attempt_t */
+    ngx_queue_t                      held;        /* out */
 } ngx_http_webhook_event_op_t;
 
 
@@ -464,6 +515,70 @@ typedef struct {
     ngx_array_t                     *rows;        /* of ..._event_type_t */
     ngx_str_t                        next;
 } ngx_http_webhook_event_type_list_op_t;
+
+
+/* MESSAGE_GET: a message, its payload and the newest of its webhook events. */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;
+    ngx_http_webhook_message_row_t   message;
+    ngx_str_t                        payload;
+    ngx_array_t                     *events;      /* of ..._event_t */
+} ngx_http_webhook_message_op_t;
+
+
+typedef enum {
+    NGX_HTTP_WEBHOOK_REPLAY_RUNNING = 0,
+    NGX_HTTP_WEBHOOK_REPLAY_DONE,
+    NGX_HTTP_WEBHOOK_REPLAY_CANCELLED
+} ngx_http_webhook_replay_status_e;
+
+
+typedef struct {
+    ngx_http_webhook_id_t            id;
+    ngx_http_webhook_id_t            company_id;
+    ngx_http_webhook_id_t            webhook_id;
+    ngx_uint_t                       messages;    /* or webhook events */
+    ngx_int_t                        event_status;  /* -1 for any */
+    ngx_str_t                        event;       /* null for any */
+    ngx_http_webhook_id_t            since_id;    /* 0 for any */
+    ngx_http_webhook_id_t            until_id;    /* not of it; 0: not said */
+    ngx_http_webhook_id_t            cursor_id;   /* done up to this */
+    int64_t                          count;
+    ngx_uint_t                       at_least;    /* and more */
+    int64_t                          done;
+    int64_t                          skipped;
+    ngx_http_webhook_replay_status_e status;
+    ngx_str_t                        reason;
+    int64_t                          finished_at; /* ms since the epoch */
+    int64_t                          due_at;      /* of the last event */
+} ngx_http_webhook_replay_t;
+
+
+/*
+ * REPLAY_COUNT counts, from behind replay.cursor_id on: so many and no more,
+ * then "next" says how far, and "end" whether that is all.  It is posted again
+ * until it is, or enough.  REPLAY_CREATE, REPLAY_GET, REPLAY_CANCEL: of the
+ * company "ref".
+ *
+ * REPLAY_FIND: "ids", some that are to be replayed next by replay.id; "wait"
+ * is set where the webhook has enough to do.  REPLAY_STEP: replays them, where
+ * nobody did meanwhile.  NOT_FOUND and ENDED say that it does not run any more.
+ */
+
+typedef struct {
+    ngx_http_webhook_op_t            op;
+    ngx_str_t                        ref;
+    ngx_http_webhook_replay_t        replay;
+    ngx_array_t                     *ids;         /* of ..._id_t */
+    ngx_http_webhook_id_t            next;
+    unsigned                         end:1;
+    unsigned                         wait:1;
+} ngx_http_webhook_replay_op_t;
+
+#define NGX_HTTP_WEBHOOK_REPLAY_LEASE  5000      /* ms; so long a worker has a
+                                                    replay after a step */
 
 
 /*

@@ -6,13 +6,15 @@
 
 /*
  * The limits of webhooks that all workers keep together, in shared memory: how
- * many deliveries run, by process, and when the next one may start.  Only
- * webhooks with a concurrency or a rate of their own have an entry.
+ * many deliveries run, by process, which they are, and when the next one may
+ * start.  Only webhooks with a concurrency or a rate of their own have an
+ * entry.  And the last events that were cancelled while a worker had them, so
+ * that it does not send them.
  *
  * What a process counted ends with it: where a webhook is at its limit, the
  * counts of processes that are gone are forgotten.  Where the memory is full,
- * the entry that was idle for longest makes room.  All functions run on the
- * event loop, with the mutex of the memory for a moment.
+ * the entry that was idle for longest makes room.  All functions hold the
+ * mutex of the memory for a moment.
  */
 
 
@@ -24,6 +26,7 @@
 #define NGX_HTTP_WEBHOOK_ZONE_SIZE   (4 * 1024 * 1024)
 #define NGX_HTTP_WEBHOOK_ZONE_SLOTS  16          /* processes */
 #define NGX_HTTP_WEBHOOK_ZONE_POLL   20          /* ms, for others' ends */
+#define NGX_HTTP_WEBHOOK_ZONE_KEPT   1024        /* cancelled events */
 
 
 typedef struct {
@@ -40,17 +43,32 @@ typedef struct {
 } ngx_http_webhook_zone_entry_t;
 
 
+/* A delivery that runs and is counted. */
+
+typedef struct {
+    ngx_rbtree_node_t                node;       /* by the event's id */
+    ngx_pid_t                        pid;
+} ngx_http_webhook_zone_delivery_t;
+
+
 typedef struct {
     ngx_rbtree_t                     entries;
     ngx_rbtree_node_t                sentinel;
     ngx_queue_t                      used;       /* the last one first */
+    ngx_rbtree_t                     deliveries;
+    ngx_rbtree_node_t                deliveries_sentinel;
+    ngx_atomic_t                     ncancelled; /* ever */
+    ngx_http_webhook_zone_cancel_t   cancelled[NGX_HTTP_WEBHOOK_ZONE_KEPT];
 } ngx_http_webhook_zone_t;
 
 
 static ngx_int_t ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone,
     void *data);
+static ngx_rbtree_node_t *ngx_http_webhook_zone_lookup(ngx_rbtree_t *tree,
+    ngx_http_webhook_id_t id);
 static ngx_http_webhook_zone_entry_t *ngx_http_webhook_zone_find(
     ngx_http_webhook_zone_t *zone, ngx_http_webhook_id_t id);
+static void ngx_http_webhook_zone_forget_deliveries(ngx_slab_pool_t *shpool);
 static ngx_http_webhook_zone_entry_t *ngx_http_webhook_zone_entry(
     ngx_slab_pool_t *shpool, ngx_http_webhook_id_t id);
 static ngx_uint_t ngx_http_webhook_zone_forget(ngx_slab_pool_t *shpool);
@@ -96,6 +114,8 @@ ngx_http_webhook_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     ngx_rbtree_init(&zone->entries, &zone->sentinel, ngx_rbtree_insert_value);
+    ngx_rbtree_init(&zone->deliveries, &zone->deliveries_sentinel,
+                    ngx_rbtree_insert_value);
     ngx_queue_init(&zone->used);
 
     shpool->data = zone;
@@ -155,6 +175,108 @@ ngx_http_webhook_zone_wait(ngx_http_webhook_main_conf_t *wmcf,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_zone_full(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t id, ngx_http_webhook_rules_t *rules)
+{
+    ngx_uint_t                      full;
+    ngx_slab_pool_t                *shpool;
+    ngx_http_webhook_zone_entry_t  *e;
+
+    if (rules->concurrency == 0) {
+        return 0;
+    }
+
+    shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    e = ngx_http_webhook_zone_find(shpool->data, id);
+    full = e && ngx_http_webhook_zone_running(e, 1) >= rules->concurrency;
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return full;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_zone_sends(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t event_id)
+{
+    ngx_uint_t                found;
+    ngx_slab_pool_t          *shpool;
+    ngx_http_webhook_zone_t  *zone;
+
+    shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+    zone = shpool->data;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    found = (ngx_http_webhook_zone_lookup(&zone->deliveries, event_id)
+             != NULL);
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return found;
+}
+
+
+void
+ngx_http_webhook_zone_cancel(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_id_t event_id, ngx_http_webhook_id_t webhook_id)
+{
+    ngx_slab_pool_t                 *shpool;
+    ngx_http_webhook_zone_t         *zone;
+    ngx_http_webhook_zone_cancel_t  *c;
+
+    shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+    zone = shpool->data;
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    c = &zone->cancelled[zone->ncancelled % NGX_HTTP_WEBHOOK_ZONE_KEPT];
+
+    c->event_id = event_id;
+    c->webhook_id = webhook_id;
+
+    zone->ncancelled++;
+
+    ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_http_webhook_zone_cancelled(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_uint_t *seen, ngx_http_webhook_zone_cancel_t *cancel)
+{
+    ngx_uint_t                n;
+    ngx_slab_pool_t          *shpool;
+    ngx_http_webhook_zone_t  *zone;
+
+    shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+    zone = shpool->data;
+
+    if (zone->ncancelled == *seen) {
+        return 0;
+    }
+
+    ngx_shmtx_lock(&shpool->mutex);
+
+    n = zone->ncancelled;
+
+    if (n - *seen > NGX_HTTP_WEBHOOK_ZONE_KEPT) {
+        *seen = n - NGX_HTTP_WEBHOOK_ZONE_KEPT;
+    }
+
+    *cancel = zone->cancelled[(*seen)++ % NGX_HTTP_WEBHOOK_ZONE_KEPT];
+
+    ngx_shmtx_unlock(&shpool->mutex);
+
+    return 1;
+}
+
+
 void
 ngx_http_webhook_zone_reset(ngx_http_webhook_main_conf_t *wmcf)
 {
@@ -182,21 +304,62 @@ ngx_http_webhook_zone_reset(ngx_http_webhook_main_conf_t *wmcf)
         }
     }
 
+    ngx_http_webhook_zone_forget_deliveries(shpool);
+
     ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+/* Those of processes that are gone. */
+
+static void
+ngx_http_webhook_zone_forget_deliveries(ngx_slab_pool_t *shpool)
+{
+    ngx_rbtree_node_t                 *node, *next;
+    ngx_http_webhook_zone_t           *zone;
+    ngx_http_webhook_zone_delivery_t  *d;
+
+    zone = shpool->data;
+
+    node = zone->deliveries.root;
+
+    if (node == zone->deliveries.sentinel) {
+        return;
+    }
+
+    for (node = ngx_rbtree_min(node, zone->deliveries.sentinel);
+         node;
+         node = next)
+    {
+        next = ngx_rbtree_next(&zone->deliveries, node);
+
+        d = (ngx_http_webhook_zone_delivery_t *) node;
+
+        if (d->pid == ngx_pid
+            || (kill(d->pid, 0) == -1 && ngx_errno == ESRCH))
+        {
+            ngx_rbtree_delete(&zone->deliveries, node);
+            ngx_slab_free_locked(shpool, d);
+        }
+    }
 }
 
 
 ngx_msec_t
 ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
-    ngx_http_webhook_id_t id, ngx_http_webhook_rules_t *rules)
+    ngx_http_webhook_id_t id, ngx_http_webhook_id_t event_id,
+    ngx_http_webhook_rules_t *rules)
 {
-    int64_t                         now, interval;
-    ngx_msec_t                      wait;
-    ngx_slab_pool_t                *shpool;
-    ngx_http_webhook_zone_slot_t   *slot;
-    ngx_http_webhook_zone_entry_t  *e;
+    int64_t                            now, interval;
+    ngx_msec_t                         wait;
+    ngx_slab_pool_t                   *shpool;
+    ngx_http_webhook_zone_t           *zone;
+    ngx_http_webhook_zone_slot_t      *slot;
+    ngx_http_webhook_zone_entry_t     *e;
+    ngx_http_webhook_zone_delivery_t  *d;
 
     shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+    zone = shpool->data;
     now = ngx_http_webhook_zone_now();
 
     ngx_shmtx_lock(&shpool->mutex);
@@ -231,6 +394,14 @@ ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
         slot->n++;
 
         e->next = now + interval;
+
+        d = ngx_slab_alloc_locked(shpool,
+                                  sizeof(ngx_http_webhook_zone_delivery_t));
+        if (d) {
+            d->node.key = (ngx_rbtree_key_t) event_id;
+            d->pid = ngx_pid;
+            ngx_rbtree_insert(&zone->deliveries, &d->node);
+        }
     }
 
     ngx_shmtx_unlock(&shpool->mutex);
@@ -241,13 +412,16 @@ ngx_http_webhook_zone_enter(ngx_http_webhook_main_conf_t *wmcf,
 
 void
 ngx_http_webhook_zone_leave(ngx_http_webhook_main_conf_t *wmcf,
-    ngx_http_webhook_id_t id)
+    ngx_http_webhook_id_t id, ngx_http_webhook_id_t event_id)
 {
     ngx_slab_pool_t                *shpool;
+    ngx_rbtree_node_t              *node;
+    ngx_http_webhook_zone_t        *zone;
     ngx_http_webhook_zone_slot_t   *slot;
     ngx_http_webhook_zone_entry_t  *e;
 
     shpool = (ngx_slab_pool_t *) wmcf->zone->shm.addr;
+    zone = shpool->data;
 
     ngx_shmtx_lock(&shpool->mutex);
 
@@ -258,7 +432,34 @@ ngx_http_webhook_zone_leave(ngx_http_webhook_main_conf_t *wmcf,
         slot->n--;
     }
 
+    node = ngx_http_webhook_zone_lookup(&zone->deliveries, event_id);
+
+    if (node) {
+        ngx_rbtree_delete(&zone->deliveries, node);
+        ngx_slab_free_locked(shpool, node);
+    }
+
     ngx_shmtx_unlock(&shpool->mutex);
+}
+
+
+static ngx_rbtree_node_t *
+ngx_http_webhook_zone_lookup(ngx_rbtree_t *tree, ngx_http_webhook_id_t id)
+{
+    ngx_rbtree_node_t  *node;
+
+    node = tree->root;
+
+    while (node != tree->sentinel) {
+
+        if (node->key == (ngx_rbtree_key_t) id) {
+            return node;
+        }
+
+        node = ((ngx_rbtree_key_t) id < node->key) ? node->left : node->right;
+    }
+
+    return NULL;
 }
 
 
@@ -266,20 +467,8 @@ static ngx_http_webhook_zone_entry_t *
 ngx_http_webhook_zone_find(ngx_http_webhook_zone_t *zone,
     ngx_http_webhook_id_t id)
 {
-    ngx_rbtree_node_t  *node;
-
-    node = zone->entries.root;
-
-    while (node != zone->entries.sentinel) {
-
-        if (node->key == (ngx_rbtree_key_t) id) {
-            return (ngx_http_webhook_zone_entry_t *) node;
-        }
-
-        node = ((ngx_rbtree_key_t) id < node->key) ? node->left : node->right;
-    }
-
-    return NULL;
+    return (ngx_http_webhook_zone_entry_t *)
+               ngx_http_webhook_zone_lookup(&zone->entries, id);
 }
 
 

@@ -80,6 +80,11 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_api_key_create,
     ngx_http_webhook_sqlite_access_request,
     ngx_http_webhook_sqlite_event_type_update,
+    ngx_http_webhook_sqlite_event_retry,
+    ngx_http_webhook_sqlite_event_cancel,
+    ngx_http_webhook_sqlite_replay_create,
+    ngx_http_webhook_sqlite_replay_cancel,
+    ngx_http_webhook_sqlite_replay_step,
     ngx_http_webhook_sqlite_company_create,
     ngx_http_webhook_sqlite_company_update,
     ngx_http_webhook_sqlite_company_delete,
@@ -104,7 +109,13 @@ static ngx_http_webhook_sqlite_op_pt  ngx_http_webhook_sqlite_ops[] = {
     ngx_http_webhook_sqlite_event_type_get,
     ngx_http_webhook_sqlite_event_type_list,
     ngx_http_webhook_sqlite_status,
-    ngx_http_webhook_sqlite_stats
+    ngx_http_webhook_sqlite_stats,
+    ngx_http_webhook_sqlite_message_list,
+    ngx_http_webhook_sqlite_message_get,
+    ngx_http_webhook_sqlite_replay_count,
+    ngx_http_webhook_sqlite_replay_find,
+    ngx_http_webhook_sqlite_replay_list,
+    ngx_http_webhook_sqlite_replay_get
 };
 
 
@@ -475,6 +486,10 @@ ngx_http_webhook_sqlite_undo(ngx_http_webhook_sqlite_t *s,
         held = &((ngx_http_webhook_claim_op_t *) op)->held;
         break;
 
+    case NGX_HTTP_WEBHOOK_OP_EVENT_RETRY:
+        held = &((ngx_http_webhook_event_op_t *) op)->held;
+        break;
+
     default:
         return;
     }
@@ -486,7 +501,7 @@ ngx_http_webhook_sqlite_undo(ngx_http_webhook_sqlite_t *s,
         h = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
         ngx_http_webhook_store_give(s->conf, h);
 
-        if (op->type == NGX_HTTP_WEBHOOK_OP_CLAIM) {
+        if (h->message->pool != op->pool) {
             ngx_destroy_pool(h->message->pool);
         }
     }
@@ -598,7 +613,10 @@ ngx_http_webhook_sqlite_read(void *session, ngx_http_webhook_op_t *op,
 
     if (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_LIST
         || op->type == NGX_HTTP_WEBHOOK_OP_STATUS
-        || op->type == NGX_HTTP_WEBHOOK_OP_STATS)
+        || op->type == NGX_HTTP_WEBHOOK_OP_STATS
+        || op->type == NGX_HTTP_WEBHOOK_OP_MESSAGE_LIST
+        || op->type == NGX_HTTP_WEBHOOK_OP_REPLAY_COUNT
+        || op->type == NGX_HTTP_WEBHOOK_OP_REPLAY_FIND)
     {
         /* without the index, lists are slower */
 

@@ -32,6 +32,8 @@
 #define NGX_HTTP_WEBHOOK_SQLITE_RESTART    16384 /* before one that makes
                                                     writers wait */
 #define NGX_HTTP_WEBHOOK_SQLITE_INDEX      1000  /* ms between windows */
+#define NGX_HTTP_WEBHOOK_SQLITE_SLICE      20000 /* rows a page looks at */
+#define NGX_HTTP_WEBHOOK_SQLITE_LOOK       25    /* ms, and so long */
 
 #define NGX_HTTP_WEBHOOK_INDEX_MINUTE      60000 /* ms, a bucket */
 #define NGX_HTTP_WEBHOOK_INDEX_HOUR        3600000
@@ -289,6 +291,12 @@ ngx_int_t ngx_http_webhook_sqlite_queue_add(ngx_http_webhook_sqlite_t *s,
 
 ngx_int_t ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
+
+/* Takes one event that is due, where this worker has room for it. */
+ngx_int_t ngx_http_webhook_sqlite_claim_one(ngx_http_webhook_sqlite_t *s,
+    ngx_queue_t *queue, ngx_http_webhook_target_t *target,
+    ngx_http_webhook_id_t event_id);
+
 ngx_int_t ngx_http_webhook_sqlite_takeover(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t owner);
 
@@ -480,7 +488,68 @@ ngx_int_t ngx_http_webhook_sqlite_company_delete(ngx_http_webhook_sqlite_t *s,
 /* Does some of the erasing that is to be done; twice a second. */
 ngx_int_t ngx_http_webhook_sqlite_housekeep(ngx_http_webhook_sqlite_t *s);
 
+/* sqlite_retry.c */
+
+ngx_int_t ngx_http_webhook_sqlite_event_retry(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_event_cancel(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* sqlite_replay.c */
+
+ngx_int_t ngx_http_webhook_sqlite_replay_create(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_replay_cancel(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_replay_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_replay_get(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* A row of replay_*; the strings are copied to the pool. */
+ngx_int_t ngx_http_webhook_sqlite_replay_row(sqlite3_stmt *stmt,
+    ngx_pool_t *pool, ngx_http_webhook_replay_t *replay);
+
+/*
+ * Gives this worker a replay that no other has, for a while: 0 where there is
+ * none that can go on.
+ */
+ngx_int_t ngx_http_webhook_sqlite_replay_take(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t *id);
+
+/* Ends one. */
+ngx_int_t ngx_http_webhook_sqlite_replay_end(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t id, ngx_http_webhook_replay_status_e status,
+    const char *reason);
+
+/* sqlite_replay_step.c */
+
+ngx_int_t ngx_http_webhook_sqlite_replay_count(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_replay_find(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_replay_step(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* sqlite_waits.c */
+
+/* What the pending ones of some webhook events of a company wait for. */
+ngx_int_t ngx_http_webhook_sqlite_waits(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_event_t *event, ngx_uint_t n, ngx_pool_t *pool);
+
+/* What a webhook waits for. */
+ngx_int_t ngx_http_webhook_sqlite_webhook_waits(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_webhook_t *webhook, ngx_pool_t *pool);
+
 /* sqlite_read.c */
+
+/*
+ * The webhook event and the payload of an operation, of a company; *last is
+ * its last attempt.  NGX_DECLINED where there is none.
+ */
+ngx_int_t ngx_http_webhook_sqlite_event_find(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_event_op_t *eop, ngx_http_webhook_id_t company_id,
+    ngx_http_webhook_id_t *last);
 
 /* A row of list_row or event_get; the strings are copied to the pool. */
 ngx_int_t ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt,
@@ -501,7 +570,73 @@ ngx_int_t ngx_http_webhook_sqlite_stats(ngx_http_webhook_sqlite_t *s,
 
 /* sqlite_list.c */
 
+/*
+ * A list: which may be in it comes from "ids", newest first, each is then
+ * looked at by "row", which adds it to the page where it belongs there.
+ * "end" tells where a slice ends, which is looked at in the place of an index.
+ */
+
+typedef ngx_int_t (*ngx_http_webhook_sqlite_listed_pt)(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_list_op_t *list,
+    ngx_http_webhook_id_t company_id, ngx_http_webhook_id_t id);
+
+typedef struct {
+    ngx_http_webhook_sql_e           ids;
+    ngx_http_webhook_sql_e           end;
+    ngx_http_webhook_sqlite_listed_pt   row;
+    ngx_http_webhook_id_t            company_id;
+    ngx_http_webhook_id_t            cursor;
+    ngx_http_webhook_id_t            oldest;
+    int64_t                          position;   /* of the index */
+    int64_t                          change;
+    unsigned                         indexed:1;
+    unsigned                         slice:1;
+} ngx_http_webhook_sqlite_list_t;
+
+/*
+ * Runs something that reads the index, and again without it where it fails:
+ * "indexed" says which.
+ */
+
+typedef ngx_int_t (*ngx_http_webhook_sqlite_indexed_pt)(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_op_t *op,
+    ngx_uint_t indexed);
+
+ngx_int_t ngx_http_webhook_sqlite_indexed(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op, ngx_http_webhook_sqlite_indexed_pt run);
+
+/*
+ * Where the index is, before all else of a transaction; "indexed" is set where
+ * it is near enough to the store.
+ */
+ngx_int_t ngx_http_webhook_sqlite_list_state(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sqlite_list_t *l);
+
+/*
+ * Begins a list of a company, whose id is 0 where op->status is set; the rows
+ * have "size" bytes.
+ */
+ngx_int_t ngx_http_webhook_sqlite_list_begin(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_list_op_t *list, ngx_http_webhook_sqlite_list_t *l,
+    ngx_uint_t indexed, size_t size);
+
+/* Fills the page. */
+ngx_int_t ngx_http_webhook_sqlite_list_page(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_list_op_t *list, ngx_http_webhook_sqlite_list_t *l);
+
+/* A list's "row": adds a webhook event to it, if it belongs there. */
+ngx_int_t ngx_http_webhook_sqlite_event_listed(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_list_op_t *list, ngx_http_webhook_id_t company_id,
+    ngx_http_webhook_id_t id);
+
 ngx_int_t ngx_http_webhook_sqlite_event_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+
+/* sqlite_message.c */
+
+ngx_int_t ngx_http_webhook_sqlite_message_list(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_op_t *op);
+ngx_int_t ngx_http_webhook_sqlite_message_get(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
 
 /* sqlite_index.c */

@@ -47,8 +47,8 @@ static ngx_int_t ngx_http_webhook_sqlite_look_ordered(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_claim_op_t *claim,
     ngx_http_webhook_target_t *target);
 static ngx_int_t ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
-    ngx_http_webhook_sql_e rows, ngx_uint_t limit);
+    ngx_queue_t *queue, ngx_http_webhook_target_t *target,
+    ngx_http_webhook_sql_e rows, int64_t limit);
 static ngx_http_webhook_held_t *ngx_http_webhook_sqlite_hold(
     ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt,
     ngx_http_webhook_target_t *target);
@@ -74,6 +74,7 @@ ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t   ids[NGX_HTTP_WEBHOOK_SQLITE_LOOKS];
 
     claim->next = 0;
+    claim->replay = 0;
 
     if (s->now - s->looked >= NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER
         || s->now < s->looked)
@@ -81,7 +82,10 @@ ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
         if (ngx_http_webhook_sqlite_look_owners(s) != NGX_OK
             || ngx_http_webhook_sqlite_purge_keys(s) != NGX_OK
             || ngx_http_webhook_sqlite_access_purge(s) != NGX_OK
-            || ngx_http_webhook_sqlite_housekeep(s) != NGX_OK)
+            || ngx_http_webhook_sqlite_housekeep(s) != NGX_OK
+            || (claim->replays
+                && ngx_http_webhook_sqlite_replay_take(s, &claim->replay)
+                   != NGX_OK))
         {
             return NGX_ERROR;
         }
@@ -166,7 +170,7 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
 
     if (!target->enabled) {
 
-        if (ngx_http_webhook_sqlite_take(s, claim, target,
+        if (ngx_http_webhook_sqlite_take(s, &claim->held, target,
                                          NGX_HTTP_WEBHOOK_SQL_CLAIM_TESTS,
                                          share)
             != NGX_OK)
@@ -204,7 +208,7 @@ ngx_http_webhook_sqlite_look(ngx_http_webhook_sqlite_t *s,
 
     if (until > s->now) {
 
-        if (ngx_http_webhook_sqlite_take(s, claim, target,
+        if (ngx_http_webhook_sqlite_take(s, &claim->held, target,
                                          NGX_HTTP_WEBHOOK_SQL_CLAIM_TESTS,
                                          share)
             != NGX_OK)
@@ -240,7 +244,7 @@ ngx_http_webhook_sqlite_look_rows(ngx_http_webhook_sqlite_t *s,
                                            + NGX_HTTP_WEBHOOK_SQLITE_PAUSE, 0);
     }
 
-    if (ngx_http_webhook_sqlite_take(s, claim, target, rows, share)
+    if (ngx_http_webhook_sqlite_take(s, &claim->held, target, rows, share)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -336,7 +340,7 @@ ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
         }
     }
 
-    if (ngx_http_webhook_sqlite_take(s, claim, target,
+    if (ngx_http_webhook_sqlite_take(s, &claim->held, target,
                                      NGX_HTTP_WEBHOOK_SQL_CLAIM_TESTS, 1)
         != NGX_OK)
     {
@@ -345,7 +349,7 @@ ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
 
     last = ngx_queue_last(&claim->held);
 
-    if (ngx_http_webhook_sqlite_take(s, claim, target,
+    if (ngx_http_webhook_sqlite_take(s, &claim->held, target,
                                      head ? NGX_HTTP_WEBHOOK_SQL_CLAIM_HEAD
                                           : NGX_HTTP_WEBHOOK_SQL_CLAIM_ORDERED,
                                      1)
@@ -385,10 +389,23 @@ ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
 }
 
 
+ngx_int_t
+ngx_http_webhook_sqlite_claim_one(ngx_http_webhook_sqlite_t *s,
+    ngx_queue_t *queue, ngx_http_webhook_target_t *target,
+    ngx_http_webhook_id_t event_id)
+{
+    return ngx_http_webhook_sqlite_take(s, queue, target,
+                                        NGX_HTTP_WEBHOOK_SQL_CLAIM_ONE,
+                                        event_id);
+}
+
+
+/* What ?3 is depends on the statement: how many, or which one. */
+
 static ngx_int_t
 ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
-    ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
-    ngx_http_webhook_sql_e rows, ngx_uint_t limit)
+    ngx_queue_t *queue, ngx_http_webhook_target_t *target,
+    ngx_http_webhook_sql_e rows, int64_t limit)
 {
     ngx_int_t                 rc;
     ngx_queue_t              *q, taken;
@@ -440,7 +457,7 @@ ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
     }
 
     if (!ngx_queue_empty(&taken)) {
-        ngx_queue_add(&claim->held, &taken);
+        ngx_queue_add(queue, &taken);
     }
 
     return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
@@ -473,6 +490,8 @@ ngx_http_webhook_sqlite_hold(ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt,
     held->id = sqlite3_column_int64(stmt, 0);
     held->webhook_id = target->id;
     held->retries = (ngx_uint_t) sqlite3_column_int64(stmt, 1);
+    held->extra = (ngx_uint_t) sqlite3_column_int64(stmt, 6);
+    held->resume_at = sqlite3_column_int64(stmt, 7);
     held->message = message;
 
     message->pool = pool;

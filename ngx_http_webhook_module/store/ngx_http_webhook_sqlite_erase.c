@@ -92,6 +92,13 @@ ngx_http_webhook_sqlite_erase(ngx_http_webhook_sqlite_t *s,
             != NGX_OK
         || ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_ERASE_EVENTS, 2,
                                        message_id, last, 0)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_run(s,
+                                    NGX_HTTP_WEBHOOK_SQL_ERASE_REPLAYED_EVENTS,
+                                    1, message_id, 0, 0)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_ERASE_REPLAYED,
+                                       1, message_id, 0, 0)
             != NGX_OK)
     {
         return NGX_ERROR;
@@ -262,6 +269,7 @@ ngx_http_webhook_sqlite_erase_rest(ngx_http_webhook_sqlite_t *s,
         NGX_HTTP_WEBHOOK_SQL_ERASE_SUBSCRIPTIONS,
         NGX_HTTP_WEBHOOK_SQL_ERASE_QUEUE,
         NGX_HTTP_WEBHOOK_SQL_ERASE_HEALTH,
+        NGX_HTTP_WEBHOOK_SQL_ERASE_REPLAYS,
         NGX_HTTP_WEBHOOK_SQL_ERASE_WEBHOOKS,
         NGX_HTTP_WEBHOOK_SQL_ERASE_COMPANY
     };
@@ -351,6 +359,16 @@ ngx_http_webhook_sqlite_expire_payloads(ngx_http_webhook_sqlite_t *s,
 
     s->tally.cancelled += sqlite3_changes(s->db);
 
+    if (ngx_http_webhook_sqlite_run(s,
+                                 NGX_HTTP_WEBHOOK_SQL_PAYLOADS_CANCEL_REPLAYED,
+                                 2, from, end, 0)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    s->tally.cancelled += sqlite3_changes(s->db);
+
     return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_RETENTION_SET,
                                        1, end, 0, 0);
 }
@@ -366,6 +384,9 @@ ngx_http_webhook_sqlite_expire_logs(ngx_http_webhook_sqlite_t *s,
     static ngx_http_webhook_sql_e  names[] = {
         NGX_HTTP_WEBHOOK_SQL_EXPIRE_ATTEMPTS,
         NGX_HTTP_WEBHOOK_SQL_EXPIRE_EVENTS,
+        NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED_EVENTS,
+        NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED,
+        NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYS,
         NGX_HTTP_WEBHOOK_SQL_EXPIRE_MESSAGES,
         NGX_HTTP_WEBHOOK_SQL_EXPIRE_CHANGES
     };

@@ -24,6 +24,9 @@ static ngx_int_t ngx_http_webhook_sqlite_message(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_ingest_op_t *in);
 static ngx_int_t ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_ingest_op_t *in, ngx_http_webhook_target_t *target);
+static ngx_int_t ngx_http_webhook_sqlite_result_set(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_result_op_t *result,
+    ngx_uint_t *late);
 static ngx_int_t ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_result_op_t *result);
 static void ngx_http_webhook_sqlite_ended(ngx_http_webhook_sqlite_t *s,
@@ -347,29 +350,20 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_result_op_t *result = (ngx_http_webhook_result_op_t *) op;
 
-    sqlite3_stmt               *stmt;
+    ngx_uint_t                  late;
     ngx_http_webhook_target_t  *target;
 
-    if (ngx_http_webhook_sqlite_attempt(s, result) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_attempt(s, result) != NGX_OK
+        || ngx_http_webhook_sqlite_result_set(s, result, &late) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_RESULT);
-
-    ngx_http_webhook_sqlite_int(stmt, 1, result->event_id);
-    ngx_http_webhook_sqlite_int(stmt, 2, result->event_status);
-    ngx_http_webhook_sqlite_int(stmt, 3, result->retries);
-    ngx_http_webhook_sqlite_int(stmt, 4, result->due_at);
-    ngx_http_webhook_sqlite_int(stmt, 5,
-        result->event_status == NGX_HTTP_WEBHOOK_DELIVERED ? s->now : 0);
-    ngx_http_webhook_sqlite_int(stmt, 6, result->attempt.id);
-    ngx_http_webhook_sqlite_text(stmt, 7, &result->reason);
-
-    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
-        return NGX_ERROR;
+    if (result->event_status == NGX_HTTP_WEBHOOK_DELIVERED
+        || (!late && !result->extra))
+    {
+        ngx_http_webhook_sqlite_ended(s, result->event_status);
     }
-
-    ngx_http_webhook_sqlite_ended(s, result->event_status);
 
     target = ngx_http_webhook_sqlite_target(s, result->webhook_id);
 
@@ -377,13 +371,13 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
-    if (result->event_status == NGX_HTTP_WEBHOOK_PENDING) {
+    if (result->event_status == NGX_HTTP_WEBHOOK_PENDING && !late) {
         return ngx_http_webhook_sqlite_queue_add(s, result->webhook_id,
                                                  result->due_at);
     }
 
     if (result->event_status == NGX_HTTP_WEBHOOK_FAILED
-        && target && !result->reserved
+        && target && !result->reserved && !result->extra && !late
         && ngx_http_webhook_sqlite_tell(s, op->pool, target,
                                         "system.event.failed",
                                         result->event_id, &result->reason)
@@ -421,6 +415,53 @@ ngx_http_webhook_sqlite_ended(ngx_http_webhook_sqlite_t *s,
     case NGX_HTTP_WEBHOOK_PENDING:
         break;
     }
+}
+
+
+/* "late" is set where the event was cancelled or erased meanwhile. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_result_set(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_result_op_t *result, ngx_uint_t *late)
+{
+    int64_t        delivered_at;
+    sqlite3_stmt  *stmt;
+
+    delivered_at = (result->event_status == NGX_HTTP_WEBHOOK_DELIVERED
+                    && result->attempt.error.data == NULL) ? s->now : 0;
+
+    if (result->extra) {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                      NGX_HTTP_WEBHOOK_SQL_EVENT_RESULT_EXTRA);
+
+        ngx_http_webhook_sqlite_int(stmt, 1, result->event_id);
+        ngx_http_webhook_sqlite_int(stmt, 2, result->due_at);
+        ngx_http_webhook_sqlite_int(stmt, 3, result->attempt.id);
+
+    } else {
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_EVENT_RESULT);
+
+        ngx_http_webhook_sqlite_int(stmt, 1, result->event_id);
+        ngx_http_webhook_sqlite_int(stmt, 2, result->event_status);
+        ngx_http_webhook_sqlite_int(stmt, 3, result->retries);
+        ngx_http_webhook_sqlite_int(stmt, 4, result->due_at);
+        ngx_http_webhook_sqlite_int(stmt, 5, delivered_at);
+        ngx_http_webhook_sqlite_int(stmt, 6, result->attempt.id);
+        ngx_http_webhook_sqlite_text(stmt, 7, &result->reason);
+    }
+
+    if (ngx_http_webhook_sqlite_exec(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    *late = (sqlite3_changes(s->db) == 0);
+
+    return *late ? ngx_http_webhook_sqlite_run(s,
+                                       NGX_HTTP_WEBHOOK_SQL_EVENT_RESULT_LATE,
+                                       3, result->event_id, result->attempt.id,
+                                       delivered_at)
+                 : NGX_OK;
 }
 
 
@@ -483,8 +524,6 @@ ngx_http_webhook_sqlite_release(ngx_http_webhook_sqlite_t *s,
         }
 
         s->tally.cancelled += sqlite3_changes(s->db);
-
-        return NGX_OK;
     }
 
     stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_RELEASE);

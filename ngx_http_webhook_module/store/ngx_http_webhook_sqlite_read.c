@@ -31,6 +31,9 @@ ngx_http_webhook_sqlite_event_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
     event->retries = sqlite3_column_int(stmt, 5);
     event->due_at = sqlite3_column_int64(stmt, 6);
     event->delivered_at = sqlite3_column_int64(stmt, 7);
+    event->owned = (sqlite3_column_int64(stmt, 9) != 0);
+    event->test = (sqlite3_column_int(stmt, 10) != 0);
+    event->waits = NGX_HTTP_WEBHOOK_WAITS_NOT;
 
     if (ngx_http_webhook_sqlite_column(stmt, 3, pool, &event->event) != NGX_OK)
     {
@@ -47,15 +50,34 @@ ngx_http_webhook_sqlite_event_get(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_event_op_t *eop = (ngx_http_webhook_event_op_t *) op;
 
-    ngx_int_t               rc;
-    sqlite3_stmt           *stmt;
-    ngx_http_webhook_id_t   last, company_id;
+    ngx_int_t              rc;
+    ngx_http_webhook_id_t  last, company_id;
 
     rc = ngx_http_webhook_sqlite_company_for(s, op, &eop->ref, 0, &company_id);
 
     if (rc != NGX_OK || company_id == 0) {
         return rc;
     }
+
+    rc = ngx_http_webhook_sqlite_event_find(s, eop, company_id, &last);
+
+    if (rc == NGX_DECLINED) {
+        op->status = NGX_HTTP_WEBHOOK_STORE_NOT_FOUND;
+        return NGX_OK;
+    }
+
+    return (rc == NGX_OK) ? ngx_http_webhook_sqlite_attempts(s, eop, last)
+                          : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_event_find(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_event_op_t *eop, ngx_http_webhook_id_t company_id,
+    ngx_http_webhook_id_t *last)
+{
+    ngx_int_t      rc;
+    sqlite3_stmt  *stmt;
 
     stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_EVENT_GET);
 
@@ -64,25 +86,24 @@ ngx_http_webhook_sqlite_event_get(ngx_http_webhook_sqlite_t *s,
 
     rc = ngx_http_webhook_sqlite_step(s, stmt);
 
-    if (rc == NGX_DONE) {
-        op->status = NGX_HTTP_WEBHOOK_STORE_NOT_FOUND;
-        return NGX_OK;
+    if (rc != NGX_OK) {
+        return (rc == NGX_DONE) ? NGX_DECLINED : NGX_ERROR;
     }
 
-    if (rc != NGX_OK
-        || ngx_http_webhook_sqlite_event_row(stmt, op->pool, &eop->event)
-           != NGX_OK
-        || ngx_http_webhook_sqlite_column(stmt, 10, op->pool, &eop->payload)
-           != NGX_OK)
+    if (ngx_http_webhook_sqlite_event_row(stmt, eop->op.pool, &eop->event)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_column(stmt, 12, eop->op.pool,
+                                          &eop->payload)
+            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    last = sqlite3_column_int64(stmt, 9);
+    *last = sqlite3_column_int64(stmt, 11);
 
     (void) sqlite3_reset(stmt);
 
-    return ngx_http_webhook_sqlite_attempts(s, eop, last);
+    return ngx_http_webhook_sqlite_waits(s, &eop->event, 1, eop->op.pool);
 }
 
 

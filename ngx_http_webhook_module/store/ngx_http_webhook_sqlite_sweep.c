@@ -154,29 +154,30 @@ ngx_http_webhook_sqlite_sweep_company(ngx_http_webhook_sqlite_t *s,
     int64_t     before[3];
     ngx_uint_t  i;
 
+    static ngx_http_webhook_sql_e  lists[] = {
+        NGX_HTTP_WEBHOOK_SQL_SWEEP_BY_COMPANY,
+        NGX_HTTP_WEBHOOK_SQL_SWEEP_BY_NAME,
+        NGX_HTTP_WEBHOOK_SQL_SWEEP_MESSAGE_BY_COMPANY,
+        NGX_HTTP_WEBHOOK_SQL_SWEEP_MESSAGE_BY_NAME
+    };
+
     static int64_t  spans[] = {
         NGX_HTTP_WEBHOOK_INDEX_MINUTE,
         NGX_HTTP_WEBHOOK_INDEX_HOUR,
         NGX_HTTP_WEBHOOK_INDEX_DAY
     };
 
-    if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_SWEEP_BY_COMPANY,
-                                    3, id, from, NGX_HTTP_WEBHOOK_SWEEP_ROWS)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+
+        if (ngx_http_webhook_sqlite_run(s, lists[i], 3, id, from,
+                                        NGX_HTTP_WEBHOOK_SWEEP_ROWS)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        *more |= (sqlite3_changes(s->db) == NGX_HTTP_WEBHOOK_SWEEP_ROWS);
     }
-
-    *more |= (sqlite3_changes(s->db) == NGX_HTTP_WEBHOOK_SWEEP_ROWS);
-
-    if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_SWEEP_BY_NAME, 3,
-                                    id, from, NGX_HTTP_WEBHOOK_SWEEP_ROWS)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    *more |= (sqlite3_changes(s->db) == NGX_HTTP_WEBHOOK_SWEEP_ROWS);
 
     /* buckets live as long as the log that they count, those of a minute
        less; those of a company that is gone no longer */

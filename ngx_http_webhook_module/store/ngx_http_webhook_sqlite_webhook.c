@@ -344,7 +344,11 @@ ngx_http_webhook_sqlite_webhook_create(ngx_http_webhook_sqlite_t *s,
         return NGX_ERROR;
     }
 
-    return ngx_http_webhook_sqlite_subscribe(s, webhook);
+    if (ngx_http_webhook_sqlite_subscribe(s, webhook) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_webhook_waits(s, webhook, op->pool);
 }
 
 
@@ -471,13 +475,21 @@ ngx_http_webhook_sqlite_webhook_update(ngx_http_webhook_sqlite_t *s,
     *webhook = row;
 
     if (enabled || wop->set_url) {
-        return ngx_http_webhook_sqlite_wake(s, row.id);
+
+        if (ngx_http_webhook_sqlite_wake(s, row.id) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+    } else if ((wop->set_ordered || wop->set_rate)
+               && ngx_http_webhook_sqlite_queue_add(s, row.id, s->now)
+                  != NGX_OK)
+    {
+        /* what waited for its turn, or its rate, may not have to any more */
+
+        return NGX_ERROR;
     }
 
-    /* what waited for its turn, or its rate, may not have to any more */
-
-    return (wop->set_ordered || wop->set_rate)
-           ? ngx_http_webhook_sqlite_queue_add(s, row.id, s->now) : NGX_OK;
+    return ngx_http_webhook_sqlite_webhook_waits(s, webhook, op->pool);
 }
 
 
@@ -601,6 +613,9 @@ ngx_http_webhook_sqlite_webhook_get(ngx_http_webhook_sqlite_t *s,
 
     if (op->status == NGX_HTTP_WEBHOOK_STORE_OK) {
         wop->webhook = row;
+
+        return ngx_http_webhook_sqlite_webhook_waits(s, &wop->webhook,
+                                                     op->pool);
     }
 
     return NGX_OK;
@@ -671,7 +686,9 @@ ngx_http_webhook_sqlite_webhook_list(ngx_http_webhook_sqlite_t *s,
         if (ngx_http_webhook_sqlite_subscriptions(s, webhook[i].id, op->pool,
                                                   &webhook[i].nevents,
                                                   &webhook[i].events)
-            != NGX_OK)
+                != NGX_OK
+            || ngx_http_webhook_sqlite_webhook_waits(s, &webhook[i], op->pool)
+                != NGX_OK)
         {
             return NGX_ERROR;
         }

@@ -6,10 +6,14 @@ SELECT company_id FROM message WHERE id = ?1;
 
 -- name: erase_attempts
 -- The attempts of a message's webhook events, whose identifiers follow the
--- message's own.
+-- message's own, but for those of replays.
 WITH RECURSIVE chain (id) AS (
     SELECT attempt_id FROM webhook_event
     WHERE id > ?1 AND id <= ?2 AND message_id = ?1 AND attempt_id <> 0
+    UNION ALL
+    SELECT e.attempt_id
+    FROM replayed_event r JOIN webhook_event e ON e.id = r.webhook_event_id
+    WHERE r.message_id = ?1 AND e.attempt_id <> 0
     UNION ALL
     SELECT l.previous_id FROM webhook_event_log l JOIN chain ON l.id = chain.id
     WHERE l.previous_id <> 0
@@ -19,6 +23,15 @@ DELETE FROM webhook_event_log WHERE id IN (SELECT id FROM chain);
 -- name: erase_events
 -- The webhook events themselves.
 DELETE FROM webhook_event WHERE id > ?1 AND id <= ?2 AND message_id = ?1;
+
+-- name: erase_replayed_events
+-- Those of replays ...
+DELETE FROM webhook_event WHERE id IN
+    (SELECT webhook_event_id FROM replayed_event WHERE message_id = ?1);
+
+-- name: erase_replayed
+-- ... and which they were.
+DELETE FROM replayed_event WHERE message_id = ?1;
 
 -- name: erase_message
 -- The message.
@@ -68,6 +81,10 @@ DELETE FROM webhook_queue WHERE webhook_id IN
 DELETE FROM webhook_health WHERE webhook_id IN
     (SELECT id FROM webhook WHERE company_id = ?1);
 
+-- name: erase_replays
+-- ... what was to be replayed to them, ...
+DELETE FROM replay WHERE company_id = ?1;
+
 -- name: erase_webhooks
 -- ... its webhooks, ...
 DELETE FROM webhook WHERE company_id = ?1;
@@ -94,8 +111,19 @@ UPDATE message SET payload = x'' WHERE id > ?1 AND id <= ?2;
 
 -- name: payloads_cancel
 -- What was still to be sent of it cannot be any more.
-UPDATE webhook_event SET status = 3, reason = 'payload_expired'
+UPDATE webhook_event
+SET status = iif(extra > 1, extra - 1, 3),
+    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0
 WHERE id > ?1 AND id <= ?2 AND status = 0 AND owner = 0;
+
+-- name: payloads_cancel_replayed
+-- The same of replays.
+UPDATE webhook_event
+SET status = iif(extra > 1, extra - 1, 3),
+    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0
+WHERE id IN (SELECT webhook_event_id FROM replayed_event
+             WHERE message_id > ?1 AND message_id <= ?2)
+    AND status = 0 AND owner = 0;
 
 -- name: expire_attempts
 -- Deletes some of the oldest attempts ...
@@ -108,10 +136,30 @@ DELETE FROM webhook_event WHERE id IN
     (SELECT id FROM webhook_event WHERE id < ?1 ORDER BY id LIMIT ?2)
     AND status <> 0;
 
+-- name: expire_replayed_events
+-- ... those that were made of old messages ...
+DELETE FROM webhook_event WHERE id IN
+    (SELECT webhook_event_id FROM replayed_event WHERE message_id < ?1
+     ORDER BY message_id, webhook_id LIMIT ?2);
+
+-- name: expire_replayed
+-- ... and which they were ...
+DELETE FROM replayed_event WHERE (message_id, webhook_id) IN
+    (SELECT message_id, webhook_id FROM replayed_event WHERE message_id < ?1
+     ORDER BY message_id, webhook_id LIMIT ?2);
+
+-- name: expire_replays
+-- ... replays ...
+DELETE FROM replay WHERE id IN
+    (SELECT id FROM replay WHERE id < ?1 ORDER BY id LIMIT ?2)
+    AND status <> 0;
+
 -- name: expire_messages
 -- ... and messages.
 DELETE FROM message WHERE id IN
-    (SELECT id FROM message WHERE id < ?1 ORDER BY id LIMIT ?2);
+    (SELECT id FROM message WHERE id < ?1 ORDER BY id LIMIT ?2)
+    AND NOT EXISTS (SELECT 1 FROM replayed_event r
+                    WHERE r.message_id = message.id);
 
 -- name: expire_changes
 -- The oldest changes go with the events that they were of.

@@ -14,34 +14,64 @@ VALUES (?1, ?2, ?3, ?4, 0, ?5, 0, ?6, ?7);
 -- What came of an attempt.
 UPDATE webhook_event
 SET status = ?2, owner = 0, retries = ?3, due_at = ?4, delivered_at = ?5,
-    attempt_id = ?6, reason = ?7
-WHERE id = ?1;
+    attempt_id = ?6, reason = ?7, extra = 0
+WHERE id = ?1 AND status = 0;
+
+-- name: event_result_extra
+-- An attempt that somebody has asked for has failed: the event is again what
+-- it was.
+UPDATE webhook_event
+SET status = extra - 1, owner = 0, due_at = ?2, attempt_id = ?3, extra = 0
+WHERE id = ?1 AND status = 0 AND extra <> 0;
+
+-- name: event_result_late
+-- The event was cancelled while the attempt was made: it stays what it is,
+-- unless it was delivered (at ?3, or 0).
+UPDATE webhook_event
+SET status = iif(?3, 1, status), delivered_at = iif(?3, ?3, delivered_at),
+    reason = iif(?3, NULL, reason), owner = 0, attempt_id = ?2
+WHERE id = ?1 AND status <> 0;
 
 -- name: event_release
--- Gives a webhook event back: any worker may claim it.
-UPDATE webhook_event SET owner = 0 WHERE id = ?1 AND status = 0;
+-- Gives a webhook event back: any worker may claim it, where it is pending.
+UPDATE webhook_event SET owner = 0 WHERE id = ?1;
 
 -- name: event_cancel
--- Ends a webhook event without a further attempt.
-UPDATE webhook_event SET status = 3, owner = 0, reason = ?2
+-- Ends a webhook event without a further attempt: it is cancelled, or again
+-- what it was before somebody asked for one.
+UPDATE webhook_event
+SET status = iif(extra > 1, extra - 1, 3),
+    reason = iif(extra > 1, reason, ?2), extra = 0
 WHERE id = ?1 AND status = 0;
 
 -- name: event_cancel_slice
 -- Ends some of the pending events of a webhook that is gone.
-UPDATE webhook_event SET status = 3, reason = 'webhook_deleted'
+UPDATE webhook_event
+SET status = iif(extra > 1, extra - 1, 3),
+    reason = iif(extra > 1, reason, 'webhook_deleted'), extra = 0
 WHERE id IN (SELECT id FROM webhook_event
              WHERE webhook_id = ?1 AND status = 0 AND owner = 0 LIMIT ?2);
 
+-- name: event_retry
+-- Makes an attempt due at ?2 that is not of the schedule.
+UPDATE webhook_event
+SET status = 0, extra = status + 1, resume_at = due_at, due_at = ?2
+WHERE id = ?1;
+
 -- name: attempt_insert
--- The log of an attempt, chained to the one before; none where the webhook
--- event was erased meanwhile.
+-- The log of an attempt, chained to the one before and numbered after it; none
+-- where the webhook event was erased meanwhile.
 INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number,
     started_at, status_code, error, detail, duration, name_lookup, connect,
     tls, first_byte, peer, url, signed_at, signature, standard, response_head,
     response_body, truncated, previous, header_names)
-SELECT ?1, attempt_id, id, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
-    ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22
-FROM webhook_event WHERE id = ?2;
+SELECT ?1, e.attempt_id, e.id,
+    CASE WHEN e.attempt_id = 0 THEN ?3
+         ELSE max(?3, ifnull((SELECT l.number + 1 FROM webhook_event_log l
+                              WHERE l.id = e.attempt_id), 0)) END,
+    ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
+    ?20, ?21, ?22
+FROM webhook_event e WHERE e.id = ?2;
 
 -- name: queue_add
 -- Makes sure that a webhook is looked at when an event of it falls due.
@@ -67,14 +97,16 @@ DELETE FROM webhook_queue WHERE webhook_id = ?1;
 
 -- name: claim_rows
 -- The events of a webhook that are due and nobody's.
-SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload, e.extra,
+    e.resume_at
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
 ORDER BY e.due_at, e.id LIMIT ?3;
 
 -- name: claim_first
 -- The first of a paused webhook; tests know no pause.
-SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload, e.extra,
+    e.resume_at
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0 AND e.due_at <= ?2
     AND e.test = 0
@@ -84,7 +116,8 @@ ORDER BY e.due_at, e.id LIMIT ?3;
 -- The first of an ordered webhook; tests know no order.  Its events fall due in
 -- the order of their identifiers, whatever the clock did: one that was never
 -- tried is not awaited.
-SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload, e.extra,
+    e.resume_at
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.id = (SELECT id FROM webhook_event
               WHERE webhook_id = ?1 AND status = 0 AND owner = 0 AND test = 0
@@ -93,7 +126,8 @@ WHERE e.id = (SELECT id FROM webhook_event
 
 -- name: claim_head
 -- The event of an ordered webhook that the others wait for, where it is due.
-SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload, e.extra,
+    e.resume_at
 FROM webhook_queue q JOIN webhook_event e ON e.id = q.head_id
     JOIN message m ON m.id = e.message_id
 WHERE q.webhook_id = ?1 AND e.status = 0 AND e.owner = 0
@@ -113,11 +147,20 @@ UPDATE webhook_queue SET head_id = ?2 WHERE webhook_id = ?1;
 
 -- name: claim_tests
 -- The same of a disabled webhook: its test events alone.
-SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload, e.extra,
+    e.resume_at
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.webhook_id = ?1 AND e.test = 1 AND e.status = 0 AND e.owner = 0
     AND e.due_at <= ?2
 LIMIT ?3;
+
+-- name: claim_one
+-- An event (?3) of a webhook that is to be tried now.
+SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload, e.extra,
+    e.resume_at
+FROM webhook_event e JOIN message m ON m.id = e.message_id
+WHERE e.id = ?3 AND e.webhook_id = ?1 AND e.status = 0 AND e.owner = 0
+    AND e.due_at <= ?2;
 
 -- name: claim_own
 -- Takes one of them.
@@ -146,7 +189,8 @@ UPDATE webhook_event SET owner = 0 WHERE owner = ?1 AND owner <> 0;
 -- name: event_get
 -- A webhook event of a company with its payload.
 SELECT e.id, e.message_id, e.webhook_id, m.event, e.status, e.retries,
-    e.due_at, e.delivered_at, e.reason, e.attempt_id, m.payload
+    e.due_at, e.delivered_at, iif(e.status = 0, NULL, e.reason), e.owner,
+    e.test, e.attempt_id, m.payload
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.id = ?1 AND e.company_id = ?2;
 

@@ -56,6 +56,19 @@ CREATE TABLE lists.by_name (
     PRIMARY KEY (company_id, name_id, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE lists.message_by_company (
+    company_id  INTEGER NOT NULL,
+    id          INTEGER NOT NULL,
+    PRIMARY KEY (company_id, id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lists.message_by_name (
+    company_id  INTEGER NOT NULL,
+    name_id     INTEGER NOT NULL,
+    id          INTEGER NOT NULL,
+    PRIMARY KEY (company_id, name_id, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE lists.statistics (
     company_id   INTEGER NOT NULL,
     span         INTEGER NOT NULL,
@@ -84,7 +97,7 @@ CREATE TABLE lists.statistics_name (
     PRIMARY KEY (company_id, span, start, webhook_id, name_id)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA lists.user_version = 2;
+PRAGMA lists.user_version = 3;
 
 COMMIT;
 
@@ -126,8 +139,20 @@ FROM lists.state l, store s;
 INSERT OR IGNORE INTO lists.name (name)
 SELECT DISTINCT event FROM message WHERE id > ?1 AND id <= ?2;
 
+-- name: index_message_by_company
+-- A window's messages, sorted: each page of the index is touched once.
+INSERT OR IGNORE INTO lists.message_by_company (company_id, id)
+SELECT company_id, id FROM message WHERE id > ?1 AND id <= ?2 ORDER BY 1, 2;
+
+-- name: index_message_by_name
+-- The same by name.
+INSERT OR IGNORE INTO lists.message_by_name (company_id, name_id, id)
+SELECT m.company_id, n.id, m.id
+FROM message m JOIN lists.name n ON n.name = m.event
+WHERE m.id > ?1 AND m.id <= ?2 ORDER BY 1, 2, 3;
+
 -- name: index_by_company
--- A window's events, sorted: each page of the index is touched once.
+-- A window's events.
 INSERT OR IGNORE INTO lists.by_company (company_id, status, id)
 SELECT company_id, status, id FROM webhook_event
 WHERE id > ?1 AND id <= ?2 ORDER BY 1, 2, 3;
@@ -308,6 +333,12 @@ FROM (SELECT min(id) AS id FROM
        UNION ALL
        SELECT min(company_id) FROM lists.by_name WHERE company_id > ?1
        UNION ALL
+       SELECT min(company_id) FROM lists.message_by_company
+       WHERE company_id > ?1
+       UNION ALL
+       SELECT min(company_id) FROM lists.message_by_name
+       WHERE company_id > ?1
+       UNION ALL
        SELECT min(company_id) FROM lists.statistics WHERE company_id > ?1
        UNION ALL
        SELECT min(company_id) FROM lists.statistics_name
@@ -332,6 +363,27 @@ WITH RECURSIVE n (id) AS (
 DELETE FROM lists.by_name WHERE (company_id, name_id, id) IN
     (SELECT b.company_id, b.name_id, b.id
      FROM n CROSS JOIN lists.by_name b
+         ON b.company_id = ?1 AND b.name_id = n.id AND b.id < ?2
+     LIMIT ?3);
+
+-- name: sweep_message_by_company
+-- ... of messages ...
+DELETE FROM lists.message_by_company WHERE (company_id, id) IN
+    (SELECT company_id, id FROM lists.message_by_company
+     WHERE company_id = ?1 AND id < ?2 LIMIT ?3);
+
+-- name: sweep_message_by_name
+-- ... by name, too, ...
+WITH RECURSIVE n (id) AS (
+    SELECT min(name_id) FROM lists.message_by_name WHERE company_id = ?1
+    UNION ALL
+    SELECT (SELECT min(name_id) FROM lists.message_by_name
+            WHERE company_id = ?1 AND name_id > n.id)
+    FROM n WHERE n.id IS NOT NULL
+)
+DELETE FROM lists.message_by_name WHERE (company_id, name_id, id) IN
+    (SELECT b.company_id, b.name_id, b.id
+     FROM n CROSS JOIN lists.message_by_name b
          ON b.company_id = ?1 AND b.name_id = n.id AND b.id < ?2
      LIMIT ?3);
 

@@ -5,26 +5,33 @@
 -- A webhook event, where it is in the list: the filters are NULL, 0 or -1
 -- where they are not asked for.
 SELECT e.id, e.message_id, e.webhook_id, m.event, e.status, e.retries,
-    e.due_at, e.delivered_at, e.reason
+    e.due_at, e.delivered_at, iif(e.status = 0, NULL, e.reason), e.owner,
+    e.test
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.id = ?1 AND e.company_id = ?2
     AND (?3 = 0 OR e.webhook_id = ?3)
     AND (?4 < 0 OR e.status = ?4)
     AND (?5 = 0 OR e.message_id = ?5)
-    AND (?6 IS NULL OR m.event = ?6);
+    AND (?6 IS NULL OR m.event = ?6)
+    AND (?7 IS NULL OR instr(m.payload, ?7) > 0);
 
 -- name: list_owner
 -- Whose a webhook is, deleted or not.
 SELECT company_id FROM webhook WHERE id = ?1;
 
 -- name: list_oldest
--- The oldest there is.
-SELECT ifnull(min(id), 0) FROM webhook_event;
+-- The oldest message or webhook event there is.
+SELECT ifnull(min(id), 0) FROM
+    (SELECT min(id) AS id FROM message
+     UNION ALL
+     SELECT min(id) FROM webhook_event);
 
 -- name: list_lag
--- 1 where the index is more than ?3 webhook events, attempts or changes
--- behind.
+-- 1 where the index is more than ?3 webhook events, messages, attempts or
+-- changes behind.
 SELECT EXISTS (SELECT 1 FROM webhook_event WHERE id > ?1
+               LIMIT 1 OFFSET ?3)
+    OR EXISTS (SELECT 1 FROM message WHERE id > ?1
                LIMIT 1 OFFSET ?3)
     OR EXISTS (SELECT 1 FROM webhook_event_log WHERE id > ?1
                LIMIT 1 OFFSET ?3)
@@ -95,9 +102,14 @@ SELECT id FROM webhook_event WHERE id > ?5 AND id < ?2 AND id >= ?3
     AND company_id = ?1
 ORDER BY 1 DESC;
 
--- name: ids_range
--- Of everything.
-SELECT id FROM webhook_event WHERE id < ?2 AND id >= ?3 ORDER BY id DESC;
+-- name: ids_message
+-- Of a message (?1): those that follow it, up to ?4, and those of replays.
+SELECT id FROM webhook_event
+WHERE id > ?1 AND id <= ?4 AND id < ?2 AND id >= ?3
+UNION ALL
+SELECT webhook_event_id FROM replayed_event
+WHERE message_id = ?1 AND webhook_event_id < ?2 AND webhook_event_id >= ?3
+ORDER BY 1 DESC;
 
 -- name: ids_slice
 -- Of a company (?1) among the next ?4 of everything.

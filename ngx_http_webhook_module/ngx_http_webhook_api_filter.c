@@ -1,0 +1,202 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * The filters of lists of webhook events and of messages, on the event loop.
+ * Identifiers are times: a range of time is one of identifiers.
+ */
+
+
+#include "ngx_http_webhook_api_events.h"
+#include "ngx_http_webhook_name.h"
+#include "ngx_http_webhook_time.h"
+
+
+#define NGX_HTTP_WEBHOOK_FILTER_TEXT  256        /* bytes */
+
+
+static ngx_int_t ngx_http_webhook_filter_range(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list, const char *prefix);
+static ngx_int_t ngx_http_webhook_filter_text(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list);
+static ngx_int_t ngx_http_webhook_filter_copy(ngx_pool_t *pool, ngx_str_t *dst,
+    ngx_str_t *src);
+static ngx_int_t ngx_http_webhook_filter_wrong(ngx_http_webhook_api_t *api,
+    const char *detail);
+
+
+ngx_int_t
+ngx_http_webhook_filter_read(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list, const char *prefix)
+{
+    ngx_int_t  rc;
+    ngx_str_t  value;
+
+    rc = ngx_http_webhook_filter_range(api, list, prefix);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_webhook_filter_text(api, list);
+    }
+
+    if (rc != NGX_DECLINED
+        || ngx_http_webhook_api_param(api, "event", &value) != NGX_OK)
+    {
+        return rc;
+    }
+
+    if (!ngx_http_webhook_event_valid(&value)) {
+        return ngx_http_webhook_filter_wrong(api,
+                                             "\"event\" must be the name of "
+                                             "an event");
+    }
+
+    return ngx_http_webhook_filter_copy(list->op.pool, &list->event, &value);
+}
+
+
+/* "since" is in the range, "until" is not. */
+
+static ngx_int_t
+ngx_http_webhook_filter_range(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list, const char *prefix)
+{
+    int64_t                msec;
+    ngx_str_t              value;
+    ngx_http_webhook_id_t  id, below;
+
+    below = list->cursor ? list->cursor : INT64_MAX;
+
+    if (ngx_http_webhook_api_param(api, "since", &value) == NGX_OK) {
+
+        if (ngx_http_webhook_time_read(&value, &msec) != NGX_OK) {
+            return ngx_http_webhook_filter_wrong(api,
+                                                 "\"since\" must be a time of "
+                                                 "RFC 3339");
+        }
+
+        list->oldest = ngx_http_webhook_id_from(msec);
+    }
+
+    if (ngx_http_webhook_api_param(api, "until", &value) == NGX_OK) {
+
+        if (ngx_http_webhook_time_read(&value, &msec) != NGX_OK) {
+            return ngx_http_webhook_filter_wrong(api,
+                                                 "\"until\" must be a time of "
+                                                 "RFC 3339");
+        }
+
+        below = ngx_min(below, ngx_http_webhook_id_from(msec));
+    }
+
+    if (ngx_http_webhook_api_param(api, "id", &value) == NGX_OK) {
+
+        id = ngx_http_webhook_id_read(&value, prefix);
+
+        if (id == 0) {
+            return ngx_http_webhook_filter_wrong(api,
+                                                 "\"id\" must be an id of what "
+                                                 "is listed");
+        }
+
+        list->oldest = ngx_max(list->oldest, id);
+        below = ngx_min(below, ngx_min(id, INT64_MAX - 1) + 1);
+    }
+
+    if (below != INT64_MAX) {
+        list->cursor = below;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_filter_text(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_webhook_api_param(api, "q", &value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (value.len == 0 || value.len > NGX_HTTP_WEBHOOK_FILTER_TEXT) {
+        return ngx_http_webhook_filter_wrong(api, "\"q\" must be 1 to 256 "
+                                             "bytes");
+    }
+
+    if (list->oldest == 0) {
+        return ngx_http_webhook_filter_wrong(api, "\"q\" needs \"since\": text "
+                                             "is looked for in a range of "
+                                             "time");
+    }
+
+    return ngx_http_webhook_filter_copy(list->op.pool, &list->text, &value);
+}
+
+
+ngx_int_t
+ngx_http_webhook_filter_events(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_webhook_api_param(api, "status", &value) == NGX_OK) {
+
+        list->status = ngx_http_webhook_status_read(&value);
+
+        if (list->status < 0) {
+            return ngx_http_webhook_filter_wrong(api,
+                                                 "\"status\" must be pending, "
+                                                 "delivered, failed or "
+                                                 "cancelled");
+        }
+    }
+
+    if (ngx_http_webhook_api_param(api, "webhook", &value) == NGX_OK) {
+
+        list->webhook_id = ngx_http_webhook_id_read(&value, "wh_");
+
+        if (list->webhook_id == 0) {
+            return ngx_http_webhook_filter_wrong(api,
+                                                 "\"webhook\" must be the id "
+                                                 "of a webhook");
+        }
+    }
+
+    if (ngx_http_webhook_api_param(api, "message", &value) == NGX_OK) {
+
+        list->message_id = ngx_http_webhook_id_read(&value, "msg_");
+
+        if (list->message_id == 0) {
+            return ngx_http_webhook_filter_wrong(api,
+                                                 "\"message\" must be the id "
+                                                 "of a message");
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* Into the operation's pool, which may outlive the request. */
+
+static ngx_int_t
+ngx_http_webhook_filter_copy(ngx_pool_t *pool, ngx_str_t *dst, ngx_str_t *src)
+{
+    dst->len = src->len;
+    dst->data = ngx_pstrdup(pool, src);
+
+    return dst->data ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_filter_wrong(ngx_http_webhook_api_t *api, const char *detail)
+{
+    return ngx_http_webhook_problem(api->request,
+                                    NGX_HTTP_WEBHOOK_INVALID_PARAMETER, detail);
+}
