@@ -93,7 +93,7 @@ ngx_http_webhook_api_webhook_test(ngx_http_webhook_api_t *api)
 
     rc = ngx_http_webhook_test_wait(api, &wait);
 
-    if (rc != NGX_OK) {
+    if (rc != NGX_DECLINED) {
         return rc;
     }
 
@@ -137,7 +137,10 @@ ngx_http_webhook_api_webhook_test(ngx_http_webhook_api_t *api)
 }
 
 
-/* *wait is NULL where the answer is not to wait. */
+/*
+ * *wait is NULL where the answer is not to wait.  NGX_DECLINED where all is
+ * well, else the result of the problem that was sent.
+ */
 
 static ngx_int_t
 ngx_http_webhook_test_wait(ngx_http_webhook_api_t *api,
@@ -153,7 +156,7 @@ ngx_http_webhook_test_wait(ngx_http_webhook_api_t *api,
     r = api->request;
 
     if (ngx_http_webhook_api_param(api, "wait", &value) != NGX_OK) {
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     msec = ngx_parse_time(&value, 0);
@@ -165,7 +168,7 @@ ngx_http_webhook_test_wait(ngx_http_webhook_api_t *api,
     }
 
     if (msec == 0) {
-        return NGX_OK;
+        return NGX_DECLINED;
     }
 
     w = ngx_pcalloc(r->pool, sizeof(ngx_http_webhook_test_wait_t));
@@ -188,7 +191,7 @@ ngx_http_webhook_test_wait(ngx_http_webhook_api_t *api,
 
     *wait = w;
 
-    return NGX_OK;
+    return NGX_DECLINED;
 }
 
 
