@@ -477,6 +477,7 @@ ngx_http_webhook_lane_cancels(ngx_http_webhook_dispatch_t *dispatch)
         if (lane->ready && ngx_queue_empty(&lane->held)) {
             ngx_queue_remove(&lane->queue);
             lane->ready = 0;
+            lane->parked = 0;
         }
     }
 }

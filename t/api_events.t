@@ -56,8 +56,8 @@ my $middle = $at{$evt[1]};
 is_deeply([ ids("$events?since=$middle") ], [ grep { $at{$_} ge $middle } reverse @evt ], 'since is inclusive');
 is_deeply([ ids("$events?until=$middle") ], [ grep { $at{$_} lt $middle } reverse @evt ], 'until is not');
 is(scalar(ids("$events?since=$middle&until=$middle")), 0, 'an empty range');
-is(scalar(ids("$events?since=1970-01-01T00:00:00Z&until=9999-12-31T23:59:60Z")), 3, 'all of time');
-is(scalar(ids("$events?since=2999-01-01T00:00:00Z")), 0, 'the future');
+is(scalar(ids("$events?since=1970-01-01T00:00:00Z&until=2247-12-31T23:59:59Z")), 3, 'all of time');
+is(scalar(ids("$events?since=2200-01-01T00:00:00Z")), 0, 'the future');
 is(scalar(ids("$events?until=1970-01-01T00:00:00Z")), 0, 'nothing is older than the epoch');
 (my $offset = $middle) =~ s/Z$/+00:00/;
 is_deeply([ ids("$events?since=" . $offset =~ s/\+/%2B/r) ], [ ids("$events?since=$middle") ], 'an offset');
@@ -75,7 +75,7 @@ for my $query ('since=yesterday', 'since=2024-02-30T00:00:00Z', 'since=2023-02-2
                'since=2024-01-01T00:00:00.Z', 'since=2024-01-01T00:00:00.5', 'since=1969-01-01T00:00:00Z',
                'since=2024-01-01T00:00:00%2B0100', 'since=2024-01-01T00:00:00Zx', 'since=', 'until=1',
                'until=2024-13-01T00:00:00Z', 'id=msg_x', "id=$sent[0]", 'q=needle',
-               'q=needle&until=2999-01-01T00:00:00Z', 'q=&since=2024-01-01T00:00:00Z',
+               'q=needle&until=2200-01-01T00:00:00Z', 'q=&since=2024-01-01T00:00:00Z',
                'q=' . 'x' x 257 . '&since=2024-01-01T00:00:00Z', 'status=done', 'webhook=1', 'message=1',
                'event=a*', 'event=', 'limit=251', 'cursor=x')
 {
@@ -89,7 +89,7 @@ my $since = 'since=' . time_of(time - 3600);
 is_deeply([ ids("$events?q=needle&$since") ], [ $evt[0] ], 'text in the payload');
 is_deeply([ ids("$events?q=%22n%22:2&$since") ], [ $evt[1] ], 'bytes as they are');
 is(scalar(ids("$events?q=NEEDLE&$since")), 0, 'in their case');
-is(scalar(ids("$events?q=needle&since=2999-01-01T00:00:00Z")), 0, 'in the range alone');
+is(scalar(ids("$events?q=needle&since=2200-01-01T00:00:00Z")), 0, 'in the range alone');
 is(scalar(ids("$events?q=needle&$since&status=failed")), 0, 'and with the other filters');
 
 # messages
