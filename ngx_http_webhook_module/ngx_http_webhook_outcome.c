@@ -25,6 +25,8 @@
 static void ngx_http_webhook_outcome_pending(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_result_op_t *result,
     ngx_msec_t delay);
+static void ngx_http_webhook_outcome_extra(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_held_t *held, ngx_http_webhook_result_op_t *result);
 static int64_t ngx_http_webhook_outcome_asked(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_attempt_t *a,
     int64_t ended);
@@ -37,7 +39,6 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_target_t *target, ngx_http_webhook_held_t *held,
     ngx_http_webhook_result_op_t *result)
 {
-    int64_t                      ended;
     ngx_uint_t                   n, test, gone;
     ngx_msec_t                  *delays;
     ngx_http_webhook_attempt_t  *a;
@@ -67,13 +68,7 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
     if (held->extra > 1 + NGX_HTTP_WEBHOOK_PENDING
         || (held->extra && !gone && !target->deleted))
     {
-        ended = a->started_at + a->duration / 1000;
-
-        result->extra = 1;
-        result->event_status = held->extra - 1;
-        result->due_at = ngx_max(held->resume_at, ended
-                           + ngx_http_webhook_outcome_asked(wmcf, a, ended));
-
+        ngx_http_webhook_outcome_extra(wmcf, held, result);
         return gone && !test && !target->deleted;
     }
 
@@ -116,6 +111,25 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
     result->retries++;
 
     return 0;
+}
+
+
+/* The event is again what it was, a pending one with its schedule. */
+
+static void
+ngx_http_webhook_outcome_extra(ngx_http_webhook_main_conf_t *wmcf,
+    ngx_http_webhook_held_t *held, ngx_http_webhook_result_op_t *result)
+{
+    int64_t                      ended;
+    ngx_http_webhook_attempt_t  *a;
+
+    a = &result->attempt;
+    ended = a->started_at + a->duration / 1000;
+
+    result->extra = 1;
+    result->event_status = held->extra - 1;
+    result->due_at = ngx_max(held->resume_at, ended
+                           + ngx_http_webhook_outcome_asked(wmcf, a, ended));
 }
 
 
