@@ -29,6 +29,8 @@ static void ngx_http_webhook_attempt_response(
     ngx_pool_t *pool);
 static void ngx_http_webhook_attempt_headers(ngx_http_webhook_json_writer_t *w,
     ngx_str_t *head, ngx_pool_t *pool);
+static ngx_int_t ngx_http_webhook_attempt_field(ngx_pool_t *pool, u_char *p,
+    u_char *end, ngx_table_elt_t *h);
 static ngx_int_t ngx_http_webhook_attempt_join(ngx_pool_t *pool,
     ngx_str_t *value, ngx_str_t *more);
 
@@ -248,61 +250,41 @@ static void
 ngx_http_webhook_attempt_headers(ngx_http_webhook_json_writer_t *w,
     ngx_str_t *head, ngx_pool_t *pool)
 {
-    u_char           *p, *last, *end, *colon;
+    u_char           *p, *last, *end;
     ngx_uint_t        i, n;
-    ngx_table_elt_t   fields[NGX_HTTP_WEBHOOK_ATTEMPT_FIELDS], *h;
+    ngx_table_elt_t   fields[NGX_HTTP_WEBHOOK_ATTEMPT_FIELDS];
 
     n = 0;
-    p = head->data;
     last = head->data + head->len;
 
-    while (n < NGX_HTTP_WEBHOOK_ATTEMPT_FIELDS
-           && (end = ngx_strlchr(p, last, LF)) != NULL)
+    for (p = head->data;
+         n < NGX_HTTP_WEBHOOK_ATTEMPT_FIELDS
+         && (end = ngx_strlchr(p, last, LF)) != NULL;
+         p = end + 1)
     {
-        colon = ngx_strlchr(p, end, ':');
+        if (ngx_http_webhook_attempt_field(pool, p, end, &fields[n])
+            != NGX_OK)
+        {
+            continue;
+        }
 
-        if (colon && colon > p && ngx_strncmp(p, "HTTP/", 5) != 0) {
-            h = &fields[n];
-
-            h->key.len = colon - p;
-            h->key.data = ngx_pnalloc(pool, h->key.len + 1);
-            if (h->key.data == NULL) {
-                break;
-            }
-
-            ngx_strlow(h->key.data, p, h->key.len);
-            h->key.data[h->key.len] = '\0';
-
-            for (p = colon + 1; p < end && (*p == ' ' || *p == '\t'); p++) {
-                /* void */
-            }
-
-            h->value.data = p;
-
-            for (p = end; p > h->value.data && p[-1] <= ' '; p--) {
-                /* void */
-            }
-
-            h->value.len = p - h->value.data;
-
-            for (i = 0; i < n; i++) {
-                if (ngx_strcmp(fields[i].key.data, h->key.data) == 0) {
-                    break;
-                }
-            }
-
-            if (i == n) {
-                n++;
-
-            } else if (ngx_http_webhook_attempt_join(pool, &fields[i].value,
-                                                     &h->value)
-                       != NGX_OK)
-            {
+        for (i = 0; i < n; i++) {
+            if (ngx_strcmp(fields[i].key.data, fields[n].key.data) == 0) {
                 break;
             }
         }
 
-        p = end + 1;
+        if (i == n) {
+            n++;
+            continue;
+        }
+
+        if (ngx_http_webhook_attempt_join(pool, &fields[i].value,
+                                          &fields[n].value)
+            != NGX_OK)
+        {
+            break;
+        }
     }
 
     ngx_http_webhook_json_object(w, "headers");
@@ -313,6 +295,46 @@ ngx_http_webhook_attempt_headers(ngx_http_webhook_json_writer_t *w,
     }
 
     ngx_http_webhook_json_close_object(w);
+}
+
+
+/* A line, if it is one; its name ends with a zero byte. */
+
+static ngx_int_t
+ngx_http_webhook_attempt_field(ngx_pool_t *pool, u_char *p, u_char *end,
+    ngx_table_elt_t *h)
+{
+    u_char  *colon;
+
+    colon = ngx_strlchr(p, end, ':');
+
+    if (colon == NULL || colon == p
+        || (end - p > 5 && ngx_strncmp(p, "HTTP/", 5) == 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    h->key.len = colon - p;
+    h->key.data = ngx_pnalloc(pool, h->key.len + 1);
+    if (h->key.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_strlow(h->key.data, p, h->key.len);
+    h->key.data[h->key.len] = '\0';
+
+    for (p = colon + 1; p < end && (*p == ' ' || *p == '\t'); p++) {
+        /* void */
+    }
+
+    while (end > p && end[-1] <= ' ') {
+        end--;
+    }
+
+    h->value.data = p;
+    h->value.len = end - p;
+
+    return NGX_OK;
 }
 
 

@@ -61,6 +61,8 @@ static ngx_int_t ngx_http_webhook_sqlite_search_end(
 static ngx_int_t ngx_http_webhook_sqlite_search_row(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_sqlite_search_t *search,
     ngx_http_webhook_id_t id);
+static ngx_uint_t ngx_http_webhook_sqlite_search_wanted(
+    ngx_http_webhook_sqlite_search_t *search, sqlite3_stmt *stmt);
 static ngx_int_t ngx_http_webhook_sqlite_replay_each(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_replay_op_t *rop,
     ngx_http_webhook_target_t *target, int64_t *done);
@@ -412,31 +414,23 @@ ngx_http_webhook_sqlite_search_row(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_search_t *search, ngx_http_webhook_id_t id)
 {
     ngx_int_t                   rc;
-    ngx_str_t                   event;
-    ngx_uint_t                  i;
+    ngx_uint_t                  wanted;
     sqlite3_stmt               *stmt;
     ngx_http_webhook_id_t      *found;
     ngx_http_webhook_replay_t  *replay;
 
     replay = &search->rop->replay;
 
-    if (replay->messages) {
-        stmt = ngx_http_webhook_sqlite_stmt(s,
-                                          NGX_HTTP_WEBHOOK_SQL_REPLAY_MESSAGE);
+    stmt = ngx_http_webhook_sqlite_stmt(s, replay->messages
+                                        ? NGX_HTTP_WEBHOOK_SQL_REPLAY_MESSAGE
+                                        : NGX_HTTP_WEBHOOK_SQL_REPLAY_EVENT);
 
-        ngx_http_webhook_sqlite_int(stmt, 1, id);
-        ngx_http_webhook_sqlite_int(stmt, 2, replay->company_id);
-        ngx_http_webhook_sqlite_text(stmt, 3, &replay->event);
-
-    } else {
-        stmt = ngx_http_webhook_sqlite_stmt(s,
-                                            NGX_HTTP_WEBHOOK_SQL_REPLAY_EVENT);
-
-        ngx_http_webhook_sqlite_int(stmt, 1, id);
-        ngx_http_webhook_sqlite_int(stmt, 2, replay->webhook_id);
-        ngx_http_webhook_sqlite_int(stmt, 3, replay->event_status);
-        ngx_http_webhook_sqlite_text(stmt, 4, &replay->event);
-    }
+    ngx_http_webhook_sqlite_int(stmt, 1, id);
+    ngx_http_webhook_sqlite_int(stmt, 2, replay->messages
+                                         ? replay->company_id
+                                         : replay->webhook_id);
+    ngx_http_webhook_sqlite_text(stmt, 3, &replay->event);
+    ngx_http_webhook_sqlite_int(stmt, 4, replay->event_status);
 
     rc = ngx_http_webhook_sqlite_step(s, stmt);
 
@@ -444,27 +438,14 @@ ngx_http_webhook_sqlite_search_row(ngx_http_webhook_sqlite_t *s,
         return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
     }
 
-    if (replay->messages) {
-        event.data = (u_char *) sqlite3_column_text(stmt, 0);
-        event.len = sqlite3_column_bytes(stmt, 0);
-
-        i = ngx_http_webhook_event_reserved(&event) ? search->nevents : 0;
-
-        for ( /* void */ ; i < search->nevents; i++) {
-            if (ngx_http_webhook_subscription_match(&search->events[i],
-                                                    &event))
-            {
-                break;
-            }
-        }
-
-        if (i == search->nevents) {
-            (void) sqlite3_reset(stmt);
-            return NGX_OK;
-        }
-    }
+    wanted = !replay->messages
+             || ngx_http_webhook_sqlite_search_wanted(search, stmt);
 
     (void) sqlite3_reset(stmt);
+
+    if (!wanted) {
+        return NGX_OK;
+    }
 
     search->found++;
 
@@ -478,6 +459,32 @@ ngx_http_webhook_sqlite_search_row(ngx_http_webhook_sqlite_t *s,
     }
 
     return NGX_OK;
+}
+
+
+/* Does the webhook want a message, whose name the row has? */
+
+static ngx_uint_t
+ngx_http_webhook_sqlite_search_wanted(ngx_http_webhook_sqlite_search_t *search,
+    sqlite3_stmt *stmt)
+{
+    ngx_str_t   event;
+    ngx_uint_t  i;
+
+    event.data = (u_char *) sqlite3_column_text(stmt, 0);
+    event.len = sqlite3_column_bytes(stmt, 0);
+
+    if (ngx_http_webhook_event_reserved(&event)) {
+        return 0;
+    }
+
+    for (i = 0; i < search->nevents; i++) {
+        if (ngx_http_webhook_subscription_match(&search->events[i], &event)) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

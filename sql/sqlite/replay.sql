@@ -142,8 +142,8 @@ ORDER BY id LIMIT 1 OFFSET ?4 - 1;
 -- be sent, nor what cannot be sent any more.
 SELECT 1 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.id = ?1 AND e.webhook_id = ?2 AND e.status <> 0 AND e.test = 0
-    AND (?3 < 0 OR e.status = ?3)
-    AND (?4 IS NULL OR m.event = ?4)
+    AND (?3 IS NULL OR m.event = ?3)
+    AND (?4 < 0 OR e.status = ?4)
     AND length(m.payload) > 0;
 
 -- name: replay_message
