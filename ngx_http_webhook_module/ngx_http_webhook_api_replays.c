@@ -318,6 +318,7 @@ ngx_http_webhook_replay_render(ngx_http_request_t *r,
 {
     ngx_http_webhook_replay_op_t *rop = (ngx_http_webhook_replay_op_t *) op;
 
+    ngx_uint_t                       created;
     ngx_http_webhook_json_writer_t  *w;
 
     w = ngx_http_webhook_json_begin(r->pool);
@@ -325,11 +326,16 @@ ngx_http_webhook_replay_render(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    created = (op->type == NGX_HTTP_WEBHOOK_OP_REPLAY_CREATE);
+
+    if (created) {
+        ngx_http_webhook_audit_made(r, "rpl_", rop->replay.id);
+    }
+
     ngx_http_webhook_replay_write(w, &rop->replay);
 
-    return ngx_http_webhook_send_json(r,
-                                op->type == NGX_HTTP_WEBHOOK_OP_REPLAY_CREATE
-                                ? NGX_HTTP_ACCEPTED : NGX_HTTP_OK, w);
+    return ngx_http_webhook_send_json(r, created ? NGX_HTTP_ACCEPTED
+                                                 : NGX_HTTP_OK, w);
 }
 
 
