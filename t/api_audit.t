@@ -48,6 +48,10 @@ is($line, qq(POST /companies/*/webhooks 201, key "root", company "acme", target 
 ($line) = audit('an event type', 'POST', '/event-types', { name => 'scan.done' });
 is($line, 'POST /event-types 201, key "root", company "-", target "scan.done"', '... its name');
 
+($line, undef, my $replay) = audit('a replay', 'POST', '/companies/acme/replays',
+                                   { webhook_id => $w->{id}, source => 'messages' });
+is($line, qq(POST /companies/*/replays 202, key "root", company "acme", target "$replay->{id}"), '... its id');
+
 my $path = "/companies/acme/webhooks/$w->{id}";
 ($line) = audit('a change by a company', as($k->{key}, 'PATCH', "/api$path", '{"enabled":false}'));
 is($line, qq(PATCH /companies/*/webhooks/* 200, key "$k->{id}", company "$c->{id}", target "$w->{id}"),
