@@ -28,6 +28,11 @@ my %small = map { $_ => 1 } qw(store state s l retention moved v bucket w chain 
 
 my %bounded = map { $_ => 1 } qw(expire_changes health_any);
 
+# the temporary tables of the sessions that fill the index
+
+my $temp = join "\n", map { (s/--.*$//mgr) =~ /^\s*(CREATE TEMP TABLE .*?;)/msg }
+           map { WebhookTest::slurp($_) } glob 'sql/sqlite/*.sql';
+
 my ($n, @scans) = (0);
 
 for my $file (sort glob 'sql/sqlite/*.sql') {
@@ -37,15 +42,13 @@ for my $file (sort glob 'sql/sqlite/*.sql') {
 
         # statements alone, not scripts and pragmas
 
-        next if $bounded{$name};
+        next if $bounded{$name} || $name =~ /^stats_/;    # t/stats.t asks for these
         next if $sql !~ /^\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b/ || ($sql =~ tr/;//) != 1;
 
         $n++;
         open my $fh, '>', $t->dir . '/plan.sql' or die $!;
         print $fh "ATTACH '$db.index' AS lists;\n",
-            "CREATE TEMP TABLE moved (id INTEGER PRIMARY KEY);\n",
-            "CREATE TEMP TABLE bucket (company_id, start, webhook_id, name_id, status_code, outcome,",
-            " latency, attempts, duration);\nEXPLAIN QUERY PLAN $sql";
+            $temp, "\nEXPLAIN QUERY PLAN $sql";
         close $fh;
 
         my $plan = WebhookTest::sh("sqlite3 -bail $db < " . $t->dir . '/plan.sql');
