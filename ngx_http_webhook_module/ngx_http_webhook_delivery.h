@@ -79,7 +79,8 @@ struct ngx_http_webhook_delivery_s {
     ngx_msec_t                       start_msec;
     unsigned                         aborted:1;   /* none: it is given back */
     unsigned                         limited:1;   /* the zone counts it */
-    unsigned                         slow:1;      /* among the slow ones */
+    unsigned                         slow:1;      /* among the slow ones, */
+    unsigned                         weak:1;      /* or the new ones */
 
     ngx_http_webhook_delivery_pt     handler;     /* when it is finished */
     void                            *data;

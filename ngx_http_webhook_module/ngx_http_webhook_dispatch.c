@@ -41,8 +41,6 @@ static void ngx_http_webhook_dispatch_call(
     ngx_http_webhook_dispatch_t *dispatch);
 static void ngx_http_webhook_dispatch_run(
     ngx_http_webhook_dispatch_t *dispatch);
-static ngx_uint_t ngx_http_webhook_dispatch_low(
-    ngx_http_webhook_dispatch_t *dispatch);
 static void ngx_http_webhook_dispatch_start(
     ngx_http_webhook_dispatch_t *dispatch, ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_dispatch_refuse(
@@ -77,6 +75,8 @@ ngx_http_webhook_dispatch_create(ngx_http_webhook_main_conf_t *wmcf,
     dispatch->log = cycle->log;
     dispatch->max_in_flight = wmcf->concurrency;
     dispatch->max_share = (wmcf->concurrency + 1) / 2;
+    dispatch->max_weak = ngx_max(wmcf->concurrency / 4 * 3,
+                                 dispatch->max_share);
     dispatch->max_lane = ngx_max(wmcf->concurrency / 4, 1);
     dispatch->min_lane = ngx_min(dispatch->max_lane, 4);
 
@@ -84,6 +84,7 @@ ngx_http_webhook_dispatch_create(ngx_http_webhook_main_conf_t *wmcf,
                     ngx_rbtree_insert_value);
     ngx_queue_init(&dispatch->ready);
     ngx_queue_init(&dispatch->slow);
+    ngx_queue_init(&dispatch->fresh);
     ngx_queue_init(&dispatch->running);
 
     dispatch->dummy.fd = (ngx_socket_t) -1;
@@ -188,7 +189,7 @@ ngx_http_webhook_dispatch_called(void *data)
 {
     ngx_http_webhook_dispatch_t *dispatch = data;
 
-    if (ngx_http_webhook_dispatch_low(dispatch)) {
+    if (ngx_http_webhook_store_low(dispatch->conf)) {
         ngx_http_webhook_dispatch_look(dispatch);
     }
 }
@@ -212,6 +213,8 @@ ngx_http_webhook_dispatch_run(ngx_http_webhook_dispatch_t *dispatch)
 {
     ngx_queue_t              *q;
     ngx_http_webhook_lane_t  *lane;
+
+    ngx_http_webhook_lane_age(dispatch);
 
     if (ngx_exiting) {
         ngx_http_webhook_lane_resume_all(dispatch);
@@ -248,16 +251,6 @@ ngx_http_webhook_dispatch_run(ngx_http_webhook_dispatch_t *dispatch)
 
         ngx_http_webhook_dispatch_start(dispatch, lane);
     }
-}
-
-
-/* Half of what this worker may hold is free: time for more. */
-
-static ngx_uint_t
-ngx_http_webhook_dispatch_low(ngx_http_webhook_dispatch_t *dispatch)
-{
-    return dispatch->conf->held < dispatch->conf->max_held / 2
-           && dispatch->conf->bytes < dispatch->conf->max_bytes / 2;
 }
 
 
@@ -480,7 +473,16 @@ ngx_http_webhook_dispatch_claimed(ngx_http_webhook_op_t *op)
     dispatch = op->data;
     dispatch->claiming = 0;
 
-    if (op->status == NGX_HTTP_WEBHOOK_STORE_OK) {
+    dispatch->failed = (op->status != NGX_HTTP_WEBHOOK_STORE_OK);
+
+    if (dispatch->failed) {
+
+        if (dispatch->nhints == 0) {
+            dispatch->nhints = claim->nhints;
+            ngx_memcpy(dispatch->hints, claim->hints, sizeof(claim->hints));
+        }
+
+    } else {
         dispatch->next = claim->next;
         ngx_http_webhook_dispatch_add(dispatch, &claim->held);
 
@@ -513,11 +515,14 @@ ngx_http_webhook_dispatch_wait(ngx_http_webhook_dispatch_t *dispatch)
     poll = NGX_HTTP_WEBHOOK_DISPATCH_POLL
            - (int64_t) (ngx_current_msec - dispatch->claimed);
 
-    if (dispatch->nhints) {
+    if (dispatch->failed) {
+        /* the store does not work: it is not asked more often */
+
+    } else if (dispatch->nhints) {
         poll = 0;
 
     } else if (dispatch->next
-               && ngx_http_webhook_dispatch_low(dispatch))
+               && ngx_http_webhook_store_low(dispatch->conf))
     {
         tp = ngx_timeofday();
         due = dispatch->next - ((int64_t) tp->sec * 1000 + tp->msec);
@@ -559,7 +564,6 @@ ngx_http_webhook_dispatch_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    ngx_http_webhook_lane_age(dispatch);
     ngx_http_webhook_dispatch_claim(dispatch);
 
     if (!dispatch->claiming) {
@@ -584,7 +588,7 @@ ngx_http_webhook_dispatch_kick_handler(ngx_event_t *ev)
     ngx_http_webhook_dispatch_run(dispatch);
 
     if (dispatch->nhints
-        || (dispatch->next && ngx_http_webhook_dispatch_low(dispatch)))
+        || (dispatch->next && ngx_http_webhook_store_low(dispatch->conf)))
     {
         ngx_http_webhook_dispatch_wait(dispatch);
     }

@@ -18,6 +18,9 @@
 
 static void ngx_http_webhook_store_count(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held, ngx_atomic_int_t n);
+static void ngx_http_webhook_store_count_pace(
+    ngx_http_webhook_store_conf_t *conf, ngx_http_webhook_held_t *held,
+    ngx_atomic_int_t n);
 
 
 ngx_uint_t
@@ -35,7 +38,7 @@ ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
     (void) ngx_atomic_fetch_add(&load->refs, 1);
 
     held->load = load;
-    held->slow = (load->pace == NGX_HTTP_WEBHOOK_SLOW);
+    held->pace = load->pace;
 
     ngx_http_webhook_store_count(conf, held, 1);
 
@@ -69,10 +72,38 @@ ngx_http_webhook_store_count(ngx_http_webhook_store_conf_t *conf,
     (void) ngx_atomic_fetch_add(&load->share->held, n);
     (void) ngx_atomic_fetch_add(&load->share->bytes, bytes);
 
-    if (held->slow) {
+    ngx_http_webhook_store_count_pace(conf, held, n);
+}
+
+
+static void
+ngx_http_webhook_store_count_pace(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_held_t *held, ngx_atomic_int_t n)
+{
+    ngx_atomic_int_t  bytes;
+
+    bytes = n * (ngx_atomic_int_t) held->message->payload.len;
+
+    if (held->pace == NGX_HTTP_WEBHOOK_SLOW) {
         (void) ngx_atomic_fetch_add(&conf->slow_held, n);
         (void) ngx_atomic_fetch_add(&conf->slow_bytes, bytes);
+
+    } else if (held->pace == NGX_HTTP_WEBHOOK_NEW) {
+        (void) ngx_atomic_fetch_add(&conf->new_held, n);
+        (void) ngx_atomic_fetch_add(&conf->new_bytes, bytes);
     }
+}
+
+
+void
+ngx_http_webhook_store_slow(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_held_t *held)
+{
+    ngx_http_webhook_store_count_pace(conf, held, -1);
+
+    held->pace = NGX_HTTP_WEBHOOK_SLOW;
+
+    ngx_http_webhook_store_count_pace(conf, held, 1);
 }
 
 
@@ -80,6 +111,14 @@ ngx_uint_t
 ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf)
 {
     return conf->held < conf->max_held && conf->bytes < conf->max_bytes;
+}
+
+
+ngx_uint_t
+ngx_http_webhook_store_low(ngx_http_webhook_store_conf_t *conf)
+{
+    return conf->held - conf->slow_held < conf->max_held / 4
+           && conf->bytes - conf->slow_bytes < conf->max_bytes / 4;
 }
 
 
@@ -114,6 +153,14 @@ ngx_http_webhook_store_room_for(ngx_http_webhook_store_conf_t *conf,
     if (load->pace == NGX_HTTP_WEBHOOK_SLOW
         && (conf->slow_held >= conf->max_held / 2
             || conf->slow_bytes >= conf->max_bytes / 2))
+    {
+        return 0;
+    }
+
+    if (load->pace != NGX_HTTP_WEBHOOK_GOOD
+        && (conf->slow_held + conf->new_held >= ngx_max(conf->max_held / 4 * 3,
+                                                        1)
+            || conf->slow_bytes + conf->new_bytes >= conf->max_bytes / 4 * 3))
     {
         return 0;
     }

@@ -11,8 +11,9 @@
  *
  * How many of a lane are in flight grows with its successes: one, until its
  * endpoint has answered, then one more for each, up to a quarter of all.  An
- * endpoint that fails, or has not answered for a second, is slow: together
- * such have at most half of all in flight, and so has each company.  So an
+ * endpoint that has not answered for a second is slow, until it answers soon:
+ * together such have at most half of all in flight, with those that
+ * have not answered yet three quarters, and each company has half.  So an
  * endpoint that hangs, or a hundred of them, leave room for the others.  On
  * the event loop.
  */
@@ -25,12 +26,16 @@
 
 
 #define NGX_HTTP_WEBHOOK_LANE_SLOW  1000         /* ms, to an answer */
+#define NGX_HTTP_WEBHOOK_LANE_AGE   200          /* ms, between two looks */
 
 
 static void ngx_http_webhook_lane_turn(ngx_http_webhook_dispatch_t *dispatch,
     ngx_queue_t *parked);
+static void ngx_http_webhook_lane_learn(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_attempt_t *attempt);
 static void ngx_http_webhook_lane_slow(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d);
+static void ngx_http_webhook_lane_good(ngx_http_webhook_lane_t *lane);
 static void ngx_http_webhook_lane_resume(ngx_event_t *ev);
 
 
@@ -172,9 +177,12 @@ ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
         return;
     }
 
+    /* what is not to be sent is given back at once */
+
     if ((lane->parked
          || lane->pause.timer_set
          || lane->in_flight >= lane->window)
+        && lane->target->enabled
         && !ngx_http_webhook_lane_test(lane))
     {
         return;
@@ -203,9 +211,15 @@ ngx_http_webhook_lane_park(ngx_http_webhook_dispatch_t *dispatch,
         row = &load->share->waiting;
 
     } else if (load->pace == NGX_HTTP_WEBHOOK_SLOW
-               && dispatch->slow_in_flight >= dispatch->max_share)
+               && (dispatch->slow_in_flight >= dispatch->max_share
+                   || dispatch->weak_in_flight >= dispatch->max_weak))
     {
         row = &dispatch->slow;
+
+    } else if (load->pace == NGX_HTTP_WEBHOOK_NEW
+               && dispatch->weak_in_flight >= dispatch->max_weak)
+    {
+        row = &dispatch->fresh;
 
     } else {
         return 0;
@@ -234,6 +248,12 @@ ngx_http_webhook_lane_unpark(ngx_http_webhook_dispatch_t *dispatch,
     if (share->in_flight < dispatch->max_share) {
         ngx_http_webhook_lane_turn(dispatch, &share->waiting);
     }
+
+    if (dispatch->weak_in_flight >= dispatch->max_weak) {
+        return;
+    }
+
+    ngx_http_webhook_lane_turn(dispatch, &dispatch->fresh);
 
     if (dispatch->slow_in_flight < dispatch->max_share) {
         ngx_http_webhook_lane_turn(dispatch, &dispatch->slow);
@@ -268,6 +288,8 @@ void
 ngx_http_webhook_lane_started(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d)
 {
+    ngx_http_webhook_pace_e  pace;
+
     ngx_queue_insert_tail(&dispatch->running, &d->queue);
 
     dispatch->in_flight++;
@@ -275,10 +297,13 @@ ngx_http_webhook_lane_started(ngx_http_webhook_dispatch_t *dispatch,
     lane->in_flight++;
     d->target->load->share->in_flight++;
 
-    if (lane->target->load->pace == NGX_HTTP_WEBHOOK_SLOW) {
-        d->slow = 1;
-        dispatch->slow_in_flight++;
-    }
+    pace = lane->target->load->pace;
+
+    d->slow = (pace == NGX_HTTP_WEBHOOK_SLOW);
+    d->weak = (pace != NGX_HTTP_WEBHOOK_GOOD);
+
+    dispatch->slow_in_flight += d->slow;
+    dispatch->weak_in_flight += d->weak;
 }
 
 
@@ -286,10 +311,6 @@ void
 ngx_http_webhook_lane_finished(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d)
 {
-    ngx_http_webhook_load_t  *load;
-
-    load = lane->target->load;
-
     ngx_queue_remove(&d->queue);
 
     dispatch->in_flight--;
@@ -297,26 +318,37 @@ ngx_http_webhook_lane_finished(ngx_http_webhook_dispatch_t *dispatch,
     lane->in_flight--;
     d->target->load->share->in_flight--;
 
-    if (d->slow) {
-        dispatch->slow_in_flight--;
-    }
+    dispatch->slow_in_flight -= d->slow;
+    dispatch->weak_in_flight -= d->weak;
 
-    if (d->aborted || d->attempt.internal) {
-        /* it tells nothing of the endpoint */
-
-    } else if (d->attempt.error.data) {
-        lane->window = ngx_max(lane->window / 2, dispatch->min_lane);
-        ngx_http_webhook_lane_slow(dispatch, lane, NULL);
-
-    } else {
-        lane->window = ngx_min(lane->window + 1, dispatch->max_lane);
-        load->pace = (d->attempt.duration
-                      < NGX_HTTP_WEBHOOK_LANE_SLOW * 1000)
-                     ? NGX_HTTP_WEBHOOK_GOOD : NGX_HTTP_WEBHOOK_SLOW;
+    if (!d->aborted && !d->attempt.internal) {
+        ngx_http_webhook_lane_learn(dispatch, lane, &d->attempt);
     }
 
     ngx_http_webhook_lane_unpark(dispatch, lane);
     ngx_http_webhook_lane_ready(dispatch, lane);
+}
+
+
+/* What an attempt tells of the endpoint. */
+
+static void
+ngx_http_webhook_lane_learn(ngx_http_webhook_dispatch_t *dispatch,
+    ngx_http_webhook_lane_t *lane, ngx_http_webhook_attempt_t *attempt)
+{
+    if (attempt->error.data == NULL) {
+        lane->window = ngx_min(lane->window + 1, dispatch->max_lane);
+
+    } else if (lane->window > dispatch->min_lane) {
+        lane->window = ngx_max(lane->window / 2, dispatch->min_lane);
+    }
+
+    if (attempt->duration >= NGX_HTTP_WEBHOOK_LANE_SLOW * 1000) {
+        ngx_http_webhook_lane_slow(dispatch, lane, NULL);
+
+    } else if (attempt->status_code) {
+        ngx_http_webhook_lane_good(lane);
+    }
 }
 
 
@@ -326,6 +358,12 @@ ngx_http_webhook_lane_age(ngx_http_webhook_dispatch_t *dispatch)
     ngx_queue_t                  *q;
     ngx_http_webhook_lane_t      *lane;
     ngx_http_webhook_delivery_t  *d;
+
+    if (ngx_current_msec - dispatch->aged < NGX_HTTP_WEBHOOK_LANE_AGE) {
+        return;
+    }
+
+    dispatch->aged = ngx_current_msec;
 
     for (q = ngx_queue_head(&dispatch->running);
          q != ngx_queue_sentinel(&dispatch->running);
@@ -348,19 +386,25 @@ ngx_http_webhook_lane_age(ngx_http_webhook_dispatch_t *dispatch)
 }
 
 
-/* By a delivery that runs for long, or one that has failed. */
+/* By a delivery that runs for long, or one that took long. */
 
 static void
 ngx_http_webhook_lane_slow(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d)
 {
+    ngx_queue_t              *q;
     ngx_http_webhook_load_t  *load;
 
     load = lane->target->load;
 
     if (d) {
+        dispatch->slow_in_flight += !d->slow;
+        dispatch->weak_in_flight += !d->weak;
+
         d->slow = 1;
-        dispatch->slow_in_flight++;
+        d->weak = 1;
+
+        ngx_http_webhook_store_slow(dispatch->conf, d->held);
     }
 
     if (load->pace == NGX_HTTP_WEBHOOK_SLOW) {
@@ -376,6 +420,38 @@ ngx_http_webhook_lane_slow(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_record_shed(dispatch, lane,
                                  ngx_http_webhook_store_most(dispatch->conf,
                                                              load));
+
+    for (q = ngx_queue_head(&lane->held);
+         q != ngx_queue_sentinel(&lane->held);
+         q = ngx_queue_next(q))
+    {
+        ngx_http_webhook_store_slow(dispatch->conf,
+                                    ngx_queue_data(q, ngx_http_webhook_held_t,
+                                                   queue));
+    }
+}
+
+
+/* It need not wait any more for slow ones to end. */
+
+static void
+ngx_http_webhook_lane_good(ngx_http_webhook_lane_t *lane)
+{
+    ngx_http_webhook_load_t  *load;
+
+    load = lane->target->load;
+
+    if (load->pace == NGX_HTTP_WEBHOOK_GOOD) {
+        return;
+    }
+
+    load->pace = NGX_HTTP_WEBHOOK_GOOD;
+
+    if (lane->parked) {
+        ngx_queue_remove(&lane->queue);
+        lane->parked = 0;
+        lane->ready = 0;
+    }
 }
 
 

@@ -57,12 +57,15 @@ struct ngx_http_webhook_dispatch_s {
     ngx_rbtree_t                     lanes;
     ngx_rbtree_node_t                sentinel;
     ngx_queue_t                      ready;      /* lanes that may start one */
-    ngx_queue_t                      slow;       /* parked ones */
+    ngx_queue_t                      slow;       /* parked ones, */
+    ngx_queue_t                      fresh;      /* new ones of them */
     ngx_queue_t                      running;    /* deliveries, by start */
     ngx_uint_t                       in_flight;
     ngx_uint_t                       slow_in_flight;
+    ngx_uint_t                       weak_in_flight; /* slow ones and new ones */
     ngx_uint_t                       max_in_flight;
     ngx_uint_t                       max_share;  /* of a company, of the slow */
+    ngx_uint_t                       max_weak;
     ngx_uint_t                       max_lane;
     ngx_uint_t                       min_lane;   /* after failures */
 
@@ -72,6 +75,7 @@ struct ngx_http_webhook_dispatch_s {
     int64_t                          next;       /* due, ms since the epoch */
     ngx_msec_t                       claimed;    /* when one was posted */
     ngx_msec_t                       call;       /* of the other workers */
+    ngx_msec_t                       aged;       /* when it was looked for */
     ngx_uint_t                       nhints;     /* of the next claim */
     ngx_http_webhook_id_t            hints[NGX_HTTP_WEBHOOK_HINTS];
     int64_t                          generation; /* of the targets */
@@ -81,6 +85,7 @@ struct ngx_http_webhook_dispatch_s {
     ngx_msec_t                       replay_end; /* of having it */
     ngx_event_t                      replay_timer;
     unsigned                         claiming:1;
+    unsigned                         failed:1;   /* the last claim */
     unsigned                         refreshing:1;
 };
 
@@ -106,8 +111,8 @@ void ngx_http_webhook_lane_ready(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane);
 
 /*
- * Parks a lane, where its company or the slow ones have as much in flight as
- * they may, and returns 1.
+ * Parks a lane, where its company, the slow ones or, with them, the new ones
+ * have as much in flight as they may, and returns 1.
  */
 ngx_uint_t ngx_http_webhook_lane_park(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane);
@@ -122,7 +127,10 @@ void ngx_http_webhook_lane_started(ngx_http_webhook_dispatch_t *dispatch,
 void ngx_http_webhook_lane_finished(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_lane_t *lane, ngx_http_webhook_delivery_t *d);
 
-/* Looks for deliveries that have been running for long: theirs are slow. */
+/*
+ * Looks, a few times a second, for deliveries that have been running for long:
+ * theirs are slow.
+ */
 void ngx_http_webhook_lane_age(ngx_http_webhook_dispatch_t *dispatch);
 
 /*

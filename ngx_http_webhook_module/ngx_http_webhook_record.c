@@ -311,11 +311,20 @@ ngx_http_webhook_record_shed(ngx_http_webhook_dispatch_t *dispatch,
         ngx_http_webhook_record_release(dispatch, held, NULL);
     }
 
-    if (lane->ready && ngx_queue_empty(&lane->held)) {
-        ngx_queue_remove(&lane->queue);
-        lane->ready = 0;
-        lane->parked = 0;
+    if (!lane->ready || !ngx_queue_empty(&lane->held)) {
+        return;
     }
+
+    /* its turn is another's */
+
+    ngx_queue_remove(&lane->queue);
+
+    if (!lane->parked) {
+        ngx_http_webhook_lane_unpark(dispatch, lane);
+    }
+
+    lane->ready = 0;
+    lane->parked = 0;
 }
 
 

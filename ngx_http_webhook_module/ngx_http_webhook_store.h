@@ -168,9 +168,9 @@ struct ngx_http_webhook_held_s {
     int64_t                          resume_at;
     ngx_http_webhook_message_t      *message;
     ngx_http_webhook_load_t         *load;     /* counts it, */
+    ngx_http_webhook_pace_e          pace;     /* among those of this pace */
     ngx_http_webhook_held_pt         dropped;  /* or NULL */
     void                            *data;
-    unsigned                         slow:1;   /* among the slow ones */
 };
 
 
@@ -723,8 +723,10 @@ typedef struct {
     size_t                           max_bytes;   /* of payloads */
     ngx_atomic_t                     held;
     ngx_atomic_t                     bytes;
-    ngx_atomic_t                     slow_held;   /* of those, slow ones' */
+    ngx_atomic_t                     slow_held;   /* of those, slow ones', */
     ngx_atomic_t                     slow_bytes;
+    ngx_atomic_t                     new_held;    /* new ones' */
+    ngx_atomic_t                     new_bytes;
     ngx_log_t                       *log;
 } ngx_http_webhook_store_conf_t;
 
@@ -778,16 +780,23 @@ ngx_uint_t ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
 void ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held);
 
+/* An event that is held counts among the slow ones from now on.  Any thread. */
+void ngx_http_webhook_store_slow(ngx_http_webhook_store_conf_t *conf,
+    ngx_http_webhook_held_t *held);
+
 /*
  * Returns 1 where the worker may hold more: of whatever webhook; of this one,
- * whose company has at most half of all, as the slow ones together have.
- * _most: how many of this webhook, as it does at present.  Any thread.
+ * whose company has at most half of all, as the slow ones together have, and
+ * these and the new ones three quarters.  _most: how many of this webhook, as
+ * it does at present.  _low: a quarter of all, and no more, is held of others
+ * than slow ones: time for more.  Any thread.
  */
 ngx_uint_t ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf);
 ngx_uint_t ngx_http_webhook_store_room_for(
     ngx_http_webhook_store_conf_t *conf, ngx_http_webhook_load_t *load);
 ngx_uint_t ngx_http_webhook_store_most(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_load_t *load);
+ngx_uint_t ngx_http_webhook_store_low(ngx_http_webhook_store_conf_t *conf);
 
 ngx_http_webhook_store_conf_t *ngx_http_webhook_store_conf(
     ngx_http_webhook_store_t *store);

@@ -120,6 +120,8 @@ ngx_http_webhook_target_create(ngx_http_webhook_target_t *model,
         }
 
         load->share = share;
+        load->pace = model->failing ? NGX_HTTP_WEBHOOK_SLOW
+                                    : NGX_HTTP_WEBHOOK_NEW;
         (void) ngx_atomic_fetch_add(&share->refs, 1);
     }
 

@@ -33,7 +33,8 @@ typedef struct {
 
 /*
  * How an endpoint does: it has not answered yet, since this worker began; it
- * answers well and soon; or it fails, hangs or takes long.
+ * answers soon, whatever it says; or it hangs, takes long, or had failed
+ * before.
  */
 
 typedef enum {
@@ -95,6 +96,7 @@ typedef struct {
 
     unsigned                     enabled:1;        /* and its company too */
     unsigned                     deleted:1;
+    unsigned                     failing:1;        /* when it was loaded */
     unsigned                     locked:1;         /* no key opens its secret */
 } ngx_http_webhook_target_t;
 

@@ -265,6 +265,13 @@ ngx_http_webhook_sqlite_look_paused(ngx_http_webhook_sqlite_t *s,
     ngx_queue_t              *last;
     ngx_http_webhook_held_t  *held;
 
+    if (ngx_http_webhook_sqlite_take(s, &claim->held, target,
+                                     NGX_HTTP_WEBHOOK_SQL_CLAIM_TESTS, 1)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     last = ngx_queue_last(&claim->held);
 
     rc = target->rules.ordered
@@ -408,15 +415,22 @@ ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sql_e rows, int64_t limit)
 {
     ngx_int_t                 rc;
+    ngx_uint_t                tests;
     ngx_queue_t              *q, taken;
     sqlite3_stmt             *stmt;
     ngx_http_webhook_held_t  *held;
+
+    /* there is always room for some tests */
+
+    tests = (rows == NGX_HTTP_WEBHOOK_SQL_CLAIM_TESTS);
 
     stmt = ngx_http_webhook_sqlite_stmt(s, rows);
 
     ngx_http_webhook_sqlite_int(stmt, 1, target->id);
     ngx_http_webhook_sqlite_int(stmt, 2, s->now);
-    ngx_http_webhook_sqlite_int(stmt, 3, limit);
+    ngx_http_webhook_sqlite_int(stmt, 3, tests ? ngx_max(limit,
+                                               NGX_HTTP_WEBHOOK_SQLITE_LOOKS)
+                                               : limit);
 
     ngx_queue_init(&taken);
 
@@ -428,7 +442,7 @@ ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
             break;
         }
 
-        if (!ngx_http_webhook_store_take(s->conf, held, target->load, 0)) {
+        if (!ngx_http_webhook_store_take(s->conf, held, target->load, tests)) {
             ngx_destroy_pool(held->message->pool);
             (void) sqlite3_reset(stmt);
             rc = NGX_DONE;

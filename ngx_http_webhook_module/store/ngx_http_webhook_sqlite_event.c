@@ -350,6 +350,7 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_result_op_t *result = (ngx_http_webhook_result_op_t *) op;
 
+    int64_t                     until;
     ngx_uint_t                  late;
     ngx_http_webhook_target_t  *target;
 
@@ -368,6 +369,17 @@ ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
     target = ngx_http_webhook_sqlite_target(s, result->webhook_id);
 
     if (ngx_http_webhook_sqlite_health(s, result, target) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* the next probe, whatever became of this one */
+
+    if (result->paused
+        && (ngx_http_webhook_sqlite_open_until(s, result->webhook_id, &until)
+                != NGX_OK
+            || ngx_http_webhook_sqlite_queue_add(s, result->webhook_id, until)
+                != NGX_OK))
+    {
         return NGX_ERROR;
     }
 

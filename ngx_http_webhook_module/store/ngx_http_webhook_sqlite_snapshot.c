@@ -397,6 +397,7 @@ ngx_http_webhook_sqlite_load_webhook(ngx_http_webhook_sqlite_t *s,
     model.company_id = sqlite3_column_int64(stmt, 1);
     model.previous_until = sqlite3_column_int64(stmt, 6);
     model.deleted = (sqlite3_column_int64(stmt, 7) != 0);
+    model.failing = sqlite3_column_int(stmt, 16);
 
     company = (ngx_http_webhook_sqlite_company_t *)
                   ngx_http_webhook_sqlite_find(&s->companies,

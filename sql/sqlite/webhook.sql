@@ -80,7 +80,8 @@ WHERE id = ?1;
 -- The webhooks that changed after a generation, for the snapshot.
 SELECT w.id, w.company_id, w.url, w.enabled, w.secret, w.previous,
     w.previous_until, w.deleted_at, w.concurrency, w.rate, w.rate_period,
-    w.retry_delays, w.ordered, w.header_names, w.header_values, w.sealed_key
+    w.retry_delays, w.ordered, w.header_names, w.header_values, w.sealed_key,
+    EXISTS (SELECT 1 FROM webhook_health WHERE webhook_id = w.id)
 FROM webhook w WHERE w.generation > ?1;
 
 -- name: webhook_queue_now
