@@ -123,6 +123,27 @@ send_some($event, 2 .. 3);
 done($event, 3);
 is(join(' ', got($event)), '1 2 3 1', 'a retry from before the order');
 
+# what is replayed, or tried again, stands behind a backlog, and is not awaited
+
+clock(0);
+($event, $w) = webhook('/ok', events => [ 'again', 'more' ]);
+send_some('again', 1 .. 3);
+$t->wait_for('three', sub { got($event) == 3 });
+clock(-7200);
+$t->api_ok('PATCH', "/companies/acme/webhooks/$w->{id}", { url => $t->url("/slow/300?$event") });
+send_some('more', 4 .. 7);
+$t->api_ok('POST', '/companies/acme/replays', { webhook_id => $w->{id}, source => 'webhook_events',
+                                                filter => { event => 'again' } });
+$t->wait_for('all', sub { got($event) == 10 }, 30);
+is(join(' ', got($event)), '1 2 3 4 5 6 7 1 2 3', 'a replay');
+done('again', 3);
+
+my ($first) = reverse $t->events('acme', 'event=again');
+send_some('more', 8 .. 9);
+$t->api_ok('POST', "/companies/acme/webhook-events/$first->{id}/retry");
+$t->wait_for('all', sub { got($event) == 13 }, 30);
+is(join(' ', (got($event))[10 .. 12]), '8 9 1', 'a retry');
+
 # the first of a backlog is found by an index
 
 my $text = WebhookTest::slurp('sql/sqlite/event.sql');

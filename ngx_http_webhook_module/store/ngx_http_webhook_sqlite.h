@@ -283,6 +283,10 @@ ngx_int_t ngx_http_webhook_sqlite_event_insert(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_target_t *target, ngx_http_webhook_id_t id,
     ngx_http_webhook_id_t message_id, ngx_uint_t owner, ngx_uint_t test);
 
+/* When one that is to be tried again is due: behind all that waits. */
+int64_t ngx_http_webhook_sqlite_again_due(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_target_t *target);
+
 /* Makes sure that a webhook is looked at by then. */
 ngx_int_t ngx_http_webhook_sqlite_queue_add(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t webhook_id, int64_t due_at);

@@ -344,6 +344,16 @@ ngx_http_webhook_sqlite_event_insert(ngx_http_webhook_sqlite_t *s,
 }
 
 
+int64_t
+ngx_http_webhook_sqlite_again_due(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_target_t *target)
+{
+    return target->rules.ordered
+           ? ngx_max(s->now, ngx_http_webhook_id_msec(s->last_id) + 1)
+           : s->now;
+}
+
+
 ngx_int_t
 ngx_http_webhook_sqlite_result(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op)

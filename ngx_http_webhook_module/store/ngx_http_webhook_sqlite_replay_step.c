@@ -571,8 +571,12 @@ ngx_http_webhook_sqlite_replay_each(ngx_http_webhook_sqlite_t *s,
 
     for (i = 0; i < rop->ids->nelts; i++) {
 
-        due_at = target->rules.ordered ? ngx_max(s->now, replay->due_at + 1)
-                                       : s->now;
+        due_at = ngx_http_webhook_sqlite_again_due(s, target);
+
+        if (target->rules.ordered) {
+            due_at = ngx_max(due_at, replay->due_at + 1);
+        }
+
         made = 0;
 
         if (replay->messages) {

@@ -33,6 +33,7 @@ ngx_http_webhook_sqlite_event_retry(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_event_op_t *eop = (ngx_http_webhook_event_op_t *) op;
 
+    int64_t                     due_at;
     ngx_int_t                   rc;
     ngx_http_webhook_id_t       company_id;
     ngx_http_webhook_target_t  *target;
@@ -51,12 +52,16 @@ ngx_http_webhook_sqlite_event_retry(ngx_http_webhook_sqlite_t *s,
         return NGX_OK;
     }
 
-    /* one that is due already keeps its place */
+    /* one that is due already keeps its place, and so does one of an ordered
+       webhook that the others wait for */
+
+    due_at = (eop->event.status == NGX_HTTP_WEBHOOK_PENDING)
+             ? s->now : ngx_http_webhook_sqlite_again_due(s, target);
 
     if ((eop->event.status != NGX_HTTP_WEBHOOK_PENDING
          || eop->event.due_at > s->now)
         && ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_EVENT_RETRY, 2,
-                                       eop->event.id, s->now, 0)
+                                       eop->event.id, due_at, 0)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -115,14 +115,14 @@ ORDER BY e.due_at, e.id LIMIT ?3;
 -- name: claim_ordered
 -- The first of an ordered webhook; tests know no order.  Its events fall due in
 -- the order of their identifiers, whatever the clock did: one that was never
--- tried is not awaited.
+-- tried, or that somebody has asked for, is not awaited.
 SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload, e.extra,
     e.resume_at
 FROM webhook_event e JOIN message m ON m.id = e.message_id
 WHERE e.id = (SELECT id FROM webhook_event
               WHERE webhook_id = ?1 AND status = 0 AND owner = 0 AND test = 0
               ORDER BY due_at, id LIMIT ?3)
-    AND (e.due_at <= ?2 OR e.attempt_id = 0);
+    AND (e.due_at <= ?2 OR e.attempt_id = 0 OR e.extra <> 0);
 
 -- name: claim_head
 -- The event of an ordered webhook that the others wait for, where it is due.
@@ -131,13 +131,13 @@ SELECT e.id, e.retries, e.company_id, m.id, m.event, m.payload, e.extra,
 FROM webhook_queue q JOIN webhook_event e ON e.id = q.head_id
     JOIN message m ON m.id = e.message_id
 WHERE q.webhook_id = ?1 AND e.status = 0 AND e.owner = 0
-    AND (e.due_at <= ?2 OR e.attempt_id = 0)
+    AND (e.due_at <= ?2 OR e.attempt_id = 0 OR e.extra <> 0)
 LIMIT ?3;
 
 -- name: queue_head
--- Which that is, who has it, and when it is due (one that was never tried: at
--- once); none where it is done.
-SELECT e.id, e.owner, iif(e.attempt_id = 0, 0, e.due_at)
+-- Which that is, who has it, and when it is due (one that was never tried, or
+-- that somebody has asked for: at once); none where it is done.
+SELECT e.id, e.owner, iif(e.attempt_id = 0 OR e.extra <> 0, 0, e.due_at)
 FROM webhook_queue q JOIN webhook_event e ON e.id = q.head_id
 WHERE q.webhook_id = ?1 AND e.status = 0;
 
