@@ -134,4 +134,24 @@ $t->wait_for('it to be delivered', sub { $t->events('acme', 'event=bad&status=de
 is($t->api_ok('GET', "$path/$w->{id}")->{health}{failures}, 0, 'enabled, it begins anew');
 
 $t->finish;
+
+# a test that failed is tried again after the pause; the probe may be the last
+# attempt of its event, and the next event is the next probe
+
+{
+    my $t = WebhookTest->new(http => 'webhook_breaker failures=2 pause=300ms max=300ms;'
+                                     . ' webhook_retry_delays 900ms;');
+    $t->receiver;
+    $t->start;
+    my $w = $t->setup('acme', $t->url('/status/500'), 'x');
+    $t->ingest('acme', 'x', 1) for 1 .. 4;
+    $t->wait_for('all to have failed', sub { $t->events('acme', 'status=failed') == 4 }, 20);
+    $t->api_ok('POST', "/companies/acme/webhooks/$w->{id}/test");
+    $t->wait_for('the test to have failed', sub {
+        grep { $_->{status} eq 'failed' && $_->{retries} == 1 }
+            $t->events('acme', 'event=test.webhook-event') }, 20);
+    pass('events and tests end beside an open breaker');
+    $t->finish;
+}
+
 done_testing();

@@ -8,6 +8,7 @@ use warnings;
 BEGIN { push @INC, 't/lib' }
 
 use Test::More;
+use Time::HiRes ();
 use WebhookTest;
 
 sub start {
@@ -127,6 +128,65 @@ sub delivered {
     is(scalar $t->events('hung', 'status=cancelled'), 2, 'events of the deleted one are cancelled');
     is(scalar $t->events('hung', 'status=failed'), 8, 'the others have failed');
     is(scalar $t->events('hung', 'status=pending'), 2, 'those of the disabled one wait');
+    $t->finish;
+}
+
+# a backlog is claimed at full speed beside more of them than may be held
+
+{
+    my $t = start('webhook_timeout 60s;');
+
+    $t->setup('hung', $t->url('/hang'), "e$_") for 1 .. 40;
+    batch($t, 'hung', "e$_", 40) for 1 .. 40;
+    $t->wait_for('hung ones', sub { got($t, '/hang') >= 40 });
+
+    $t->setup('well', $t->url('/ok'), 'a');
+    batch($t, 'well', 'a', 900);
+    $t->wait_for('the backlog', sub { !$t->events('well', 'status=pending&limit=1') }, 25);
+    ok(1, 'a backlog is delivered at once');
+    $t->stop('TERM');
+    $t->finish;
+}
+
+# what waits behind a delivery that hangs ends with its webhook, or is given
+# back with it
+
+{
+    my $t = start('webhook_timeout 60s; webhook_retry_delays off;');
+
+    my ($gone, $off) = map { $t->setup('hung', $t->url('/hang'), "e$_") } 1, 2;
+    batch($t, 'hung', "e$_", 4) for 1, 2;
+    $t->wait_for('hung ones', sub { got($t, '/hang') == 2 });
+
+    $t->api_ok('DELETE', "/companies/hung/webhooks/$gone->{id}");
+    $t->api_ok('PATCH', "/companies/hung/webhooks/$off->{id}", { enabled => \0 });
+
+    $t->wait_for('the others to be cancelled', sub {
+        $t->events('hung', 'status=cancelled') == 3 }, 20);
+    $t->wait_for('the others to be given back', sub {
+        0 + WebhookTest::sh('sqlite3 -readonly ' . $t->store
+            . " 'SELECT count(*) FROM webhook_event WHERE status = 0 AND owner <> 0'") == 2 }, 20);
+    ok(1, 'nothing waits for the end of what hangs');
+    $t->stop('TERM');
+    $t->finish;
+}
+
+# a store that does not work is not asked all the time
+
+{
+    my $t = start('webhook_retry_delays 200ms;');
+
+    $t->setup('acme', $t->url('/status/500'), 'a');
+    batch($t, 'acme', 'a', 1);
+    $t->wait_for('the first attempt', sub { got($t, '/status/500') >= 1 });
+    unlink $t->store . '.lock' or die $!;
+
+    $t->wait_for('it to be told', sub { $t->log_lines(qr/lock file.*was removed/) >= 4 }, 20);
+    my $begin = Time::HiRes::time();
+    my $lines = $t->log_lines(qr/lock file.*was removed/);
+    $t->wait_for('more of it', sub { $t->log_lines(qr/lock file.*was removed/) >= $lines + 4 }, 20);
+    cmp_ok(Time::HiRes::time() - $begin, '>', 0.5, 'and then twice a second');
+    $t->stop('TERM');
     $t->finish;
 }
 
