@@ -1,0 +1,190 @@
+/*
+ * The portal's beginning: who is here, the bar at the top, and which screen is
+ * shown.
+ */
+
+import { h, replace, say } from './dom.js';
+import * as api from './api.js';
+import * as session from './session.js';
+import * as live from './live.js';
+import { route, start, go, run } from './router.js';
+import { notice, button, skeleton } from './ui.js';
+import { topBar } from './top.js';
+import { signIn } from './screens/sign-in.js';
+import { access } from './screens/access.js';
+import { requests, companies } from './screens/operator.js';
+import { webhooks } from './screens/webhooks.js';
+import { addWebhook, editWebhook } from './screens/webhook-form.js';
+import { overview } from './screens/webhook.js';
+import { settings } from './screens/webhook-settings.js';
+import { verify } from './screens/webhook-verify.js';
+import { events } from './screens/events.js';
+import { event } from './screens/event.js';
+import { replays } from './screens/replays.js';
+
+const main = document.getElementById('main');
+
+let company = null;             // the one whose portal it is
+let lapsed = false;
+
+
+route('/', webhooks);
+route('/webhooks', webhooks);
+route('/webhooks/new', addWebhook);
+route('/webhooks/*', overview);
+route('/webhooks/*/settings', settings);
+route('/webhooks/*/verify', verify);
+route('/webhooks/*/edit', editWebhook);
+route('/events', events);
+route('/events/*', event);
+route('/events/*/*', event);
+route('/replays', replays);
+route('/operator', requests);
+route('/operator/companies', companies);
+
+
+/* What a screen gets beside its arguments. */
+
+function context(visit, query) {
+    return { visit, query, company, changed, again: run, signal: visit.signal,
+             path: (...parts) => api.of(company.id, ...parts) };
+}
+
+
+async function load() {
+    const name = session.get().company;
+
+    if (company === null || (company.id !== name && company.uid !== name)) {
+        company = await api.get(api.of(name));
+    }
+}
+
+
+/* The screen for who is here, which may not be the one that was asked for. */
+
+async function choose(found) {
+    const who = session.get();
+
+    if (!who) {
+        return { screen: signIn, args: [lapsed] };
+    }
+
+    if (who.company === null) {
+        company = null;
+        return found && [requests, companies].includes(found.screen) ? found
+               : { screen: requests, args: [] };
+    }
+
+    if (who.admin && found && [requests, companies].includes(found.screen)) {
+        company = null;
+        session.choose(null);
+        return found;
+    }
+
+    await load();
+
+    return company.enabled ? found : { screen: access, args: [] };
+}
+
+
+async function around(found, query, visit, moved) {
+    const waiting = setTimeout(() => replace(main, skeleton()), 150);
+    let made;
+
+    try {
+        const { screen, args } = await choose(found) || {};
+
+        topBar(company, { leave, forget: () => { company = null; } });
+        made = screen ? await screen(context(visit, query), ...args)
+             : [notice('bad', h('p', null, 'There is no such page.')),
+                button('Webhooks', () => go('/webhooks'))];
+
+    } catch (e) {
+        if (e.name === 'AbortError' || visit.signal.aborted) {
+            return;
+        }
+
+        if (e.status === undefined) {
+            throw e;
+        }
+
+        if (e.status === 401) {
+            return;                     // ended() has drawn already
+        }
+
+        topBar(company, { leave, forget: () => { company = null; } });
+        made = failed(e);
+
+    } finally {
+        clearTimeout(waiting);
+    }
+
+    if (visit.signal.aborted) {
+        return;
+    }
+
+    replace(main, made);
+    live.tick();
+    entered(moved);
+}
+
+
+/* Where the screen begins: its heading is read, and takes the focus. */
+
+function entered(moved) {
+    const title = main.querySelector('h1');
+
+    document.title = `${title?.textContent || 'Webhooks'} · ${company?.name || 'Webhooks'}`;
+
+    if (moved) {
+        scrollTo(0, 0);
+        (main.querySelector('[data-focus]') || title || main).focus({ preventScroll: true });
+        say(title?.textContent || '');
+    }
+}
+
+
+function failed(e) {
+    return [h('h1', { tabindex: '-1' }, e.status === 404 ? 'Not found' : 'That did not work'),
+            notice('bad', h('p', null, e.message)),
+            h('div.actions', null,
+              e.status === 404 ? null : button('Try again', () => run(), { kind: 'primary', icon: 'retry' }),
+              button('Sign out', () => leave()))];
+}
+
+
+function leave(why) {
+    lapsed = why === 'lapsed';
+    session.end();
+    company = null;
+    document.querySelectorAll('dialog[open]').forEach((d) => d.close());
+    history.replaceState(null, '', '#/');
+    run();
+}
+
+
+/* A change of the company, such as access that was granted. */
+
+function changed() {
+    company = null;
+    run();
+}
+
+
+document.getElementById('skip').addEventListener('click', (e) => {
+    e.preventDefault();
+    main.focus();
+});
+
+addEventListener('hashchange', () => {
+    if (/[#&]token=/.test(location.hash)) {
+        company = null;
+        session.begin();
+        run();
+    }
+}, true);
+
+session.begin();
+api.onEnd(() => leave('lapsed'));
+live.start();
+start(around);
