@@ -1,0 +1,113 @@
+/*
+ * The filters of the timeline.  They stand in the address, so that a view can
+ * be kept, and shared with colleagues.
+ */
+
+import { h, replace, unique } from './dom.js';
+import { button } from './ui.js';
+import { icon } from './icons.js';
+import { statuses } from './words.js';
+
+const ranges = { '': 'All time', '1h': 'Last hour', '24h': 'Last 24 hours', '7d': 'Last 7 days',
+                 '30d': 'Last 30 days', custom: 'From … to …' };
+
+const NAMES = ['q', 'status', 'event', 'webhook', 'range', 'since', 'until'];
+
+
+/* A time of the API in the form of a datetime-local input, and back. */
+
+function local(iso) {
+    if (!iso) {
+        return '';
+    }
+
+    const d = new Date(iso);
+    return new Date(d - d.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+}
+
+
+function utc(text) {
+    return text ? new Date(text).toISOString() : '';
+}
+
+
+function select(name, label, options, value) {
+    return h('select', { name, 'aria-label': label },
+        Object.entries(options).map(([v, text]) => h('option', { value: v, selected: v === value }, text)));
+}
+
+
+/* The bar; changed(query) is called with what is chosen. */
+
+export function filterBar(query, hooks, types, changed) {
+    const names = unique('names');
+    const given = (name) => query.get(name) || '';
+    const custom = given('since') || given('until');
+    const parts = {
+        q: h('input', { type: 'search', name: 'q', value: given('q'), maxlength: 256, autocomplete: 'off',
+                        spellcheck: 'false', placeholder: 'Search an id, or text in payloads',
+                        'aria-label': 'Search an id, or text in payloads (in its case)' }),
+        status: select('status', 'Status', { '': 'Any status', ...statuses }, given('status')),
+        event: h('input', { type: 'text', name: 'event', value: given('event'), list: names, maxlength: 128,
+                            autocomplete: 'off', spellcheck: 'false', placeholder: 'Any event',
+                            'aria-label': 'Event name' }),
+        webhook: select('webhook', 'Webhook', { '': 'Any webhook', ...Object.fromEntries(hooks) }, given('webhook')),
+        range: select('range', 'Time', ranges, custom ? 'custom' : given('range')),
+        since: h('input', { type: 'datetime-local', name: 'since', value: local(given('since')), 'aria-label': 'From' }),
+        until: h('input', { type: 'datetime-local', name: 'until', value: local(given('until')), 'aria-label': 'To' }),
+    };
+    const times = h('span.times-of', { hidden: !custom }, parts.since, '–', parts.until);
+    const clear = button('Clear', () => {
+        NAMES.forEach((name) => { parts[name].value = ''; });
+        apply();
+        parts.q.focus();
+    }, { kind: 'quiet', small: true });
+
+    const read = () => {
+        const q = new URLSearchParams();
+
+        for (const name of NAMES) {
+            const value = name === 'since' || name === 'until' ? utc(parts[name].value) : parts[name].value.trim();
+
+            if (value && !(name === 'range' && value === 'custom')
+                && !((name === 'since' || name === 'until') && parts.range.value !== 'custom'))
+            {
+                q.set(name, value);
+            }
+        }
+
+        return q;
+    };
+
+    let applied = null;
+
+    const apply = () => {
+        const q = read();
+
+        times.hidden = parts.range.value !== 'custom';
+        clear.hidden = q.toString() === '' && parts.range.value !== 'custom';
+
+        if (q.toString() !== applied) {
+            applied = q.toString();
+            changed(q);
+        }
+    };
+
+    applied = read().toString();
+    clear.hidden = applied === '';
+
+    let typing;
+
+    const form = h('form.filters', { role: 'search', onsubmit: (e) => { e.preventDefault(); apply(); } },
+        h('div.search', null, icon('search'), parts.q),
+        parts.status, parts.event, h('datalist', { id: names }, types.map((t) => h('option', { value: t.name }))),
+        parts.webhook, parts.range, times, clear);
+
+    form.addEventListener('change', apply);
+    [parts.q, parts.event].forEach((input) => input.addEventListener('input', () => {
+        clearTimeout(typing);
+        typing = setTimeout(apply, 400);
+    }));
+
+    return form;
+}

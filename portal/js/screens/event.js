@@ -1,0 +1,189 @@
+/*
+ * One event: its payload, and at each webhook each attempt, to the byte.
+ */
+
+import { h, replace, data, say } from '../dom.js';
+import * as api from '../api.js';
+import { button, copyable, copyButton, head, notice, segmented, skeleton, status } from '../ui.js';
+import { icon } from '../icons.js';
+import { bytes, full, plural } from '../format.js';
+import { coloured, member, pretty } from '../json.js';
+import { reason } from '../words.js';
+import * as live from '../live.js';
+import { attemptCard } from '../attempt.js';
+import { nameOf, next } from '../timeline-row.js';
+
+const OPEN = 5;                 // webhooks that are opened by themselves
+const SHOWN = 60000;            // characters of a payload
+
+
+function payloadCard(text, erased) {
+    if (text === null || erased) {
+        return h('section.card', null, h('h2', null, 'Payload'),
+                 h('p.quiet', null, 'It is not kept any more.'));
+    }
+
+    const pre = h('pre.code', { tabindex: '0', role: 'region', 'aria-label': 'Payload' });
+
+    const draw = (how) => {
+        const cut = text.slice(0, SHOWN);
+
+        replace(pre, how === 'raw' ? data(cut) : coloured(cut),
+                text.length > SHOWN && h('span.quiet', null, `\n… ${bytes(text.length - SHOWN)} more: copy it to see all`));
+    };
+
+    draw('pretty');
+
+    return h('section.card', { 'aria-labelledby': 'payload' },
+        h('div.section-head', null, h('h2', { id: 'payload' }, 'Payload',
+            h('span.quiet', null, bytes(new TextEncoder().encode(text).length))),
+          segmented('Payload', { pretty: 'Pretty', raw: 'Raw' }, 'pretty', draw)),
+        h('div.code-box', null, pre, copyButton(() => text, 'payload')));
+}
+
+
+/* A webhook of the event: its state, what can be done, its attempts. */
+
+function target(context, message, payload, hooks, e, open) {
+    const body = h('div.target-body');
+    const top = h('div.target-sum');
+    const acts = h('div.actions');
+    const wait = h('div', { role: 'status', 'aria-live': 'polite' });
+    const there = hooks.has(e.webhook_id);
+    let whole = null;
+    let asked = 0;
+
+    const load = async () => {
+        const { value, text } = await api.getText(context.path('webhook-events', e.id), { signal: context.signal });
+
+        whole = value;
+        e = value;
+        void text;
+        draw();
+        return value;
+    };
+
+    /* Sends it now, and waits for the attempt to be recorded. */
+
+    const retry = async () => {
+        const before = whole?.attempts.length ?? 0;
+
+        await api.post(context.path('webhook-events', e.id, 'retry'));
+        replace(wait, h('p.progress-line', null, h('progress', { 'aria-label': 'Waiting for the attempt' }),
+                        'Sending, waiting for the answer …'));
+        asked = Date.now();
+
+        while (!context.signal.aborted && Date.now() - asked < 40000) {
+            await new Promise((done) => { setTimeout(done, 400); });
+            const now = await load();
+
+            if (now.attempts.length > before) {
+                const a = now.attempts[now.attempts.length - 1];
+
+                say(a.error ? 'The attempt failed' : 'Delivered');
+                break;
+            }
+        }
+
+        replace(wait);
+    };
+
+    const cancel = async () => {
+        await api.post(context.path('webhook-events', e.id, 'cancel'));
+        await load();
+        say('Cancelled');
+    };
+
+    const again = button('Retry now', retry, { small: true, icon: 'retry' });
+    const stop = button('Cancel', cancel, { small: true });
+
+    again.hidden = !there;
+    acts.append(again, stop);
+
+    const draw = () => {
+        replace(top, status(e.status), h('span.quiet', null, next(e),
+            e.status === 'delivered' && e.delivered_at && [' ', live.since(e.delivered_at)]));
+        stop.hidden = e.status !== 'pending';
+
+        if (whole) {
+            const focus = body.contains(document.activeElement);
+            const opened = new Set([...body.querySelectorAll('details[open]')].map((d) => d.dataset.id));
+            const list = [...whole.attempts].reverse();
+
+            if (!focus || body.dataset.n !== String(list.length)) {
+                replace(body, list.length === 0 ? h('p.quiet', null, e.status === 'pending'
+                        ? 'It was not tried yet.' : 'No attempt was made.')
+                    : list.map((a, i) => attemptCard(whole, payload, a,
+                        body.dataset.n ? opened.has(a.id) || list.length > +body.dataset.n && i === 0 : i === 0)));
+                body.dataset.n = String(list.length);
+            }
+        }
+    };
+
+    const box = h('details.target-box.card', { open, dataset: { id: e.id } },
+        h('summary', null, icon('right'), h('h2', null, data(nameOf(hooks, e.webhook_id))), top),
+        h('div.target-row', null,
+          h('span.quiet', null, there ? h('a', { href: `#/webhooks/${e.webhook_id}` }, 'Webhook') : 'The webhook was deleted',
+            ' · ', h('code', null, e.id)),
+          acts), wait, body);
+
+    draw();
+
+    const first = () => {
+        if (box.open && !whole) {
+            replace(body, skeleton(2));
+            load().catch((err) => err.name === 'AbortError' || replace(body, notice('bad', h('p', null, err.message))));
+        }
+    };
+
+    box.addEventListener('toggle', first);
+    first();
+
+    box.update = (now) => {
+        const changed = ['status', 'retries', 'next_attempt_at', 'waiting_for'].some((k) => now[k] !== e[k]);
+
+        if (changed) {
+            e = now;
+            if (whole) {
+                load().catch(() => {});
+            } else {
+                draw();
+            }
+        }
+    };
+
+    return box;
+}
+
+
+export async function event(context, id, focus) {
+    const { path, signal, visit } = context;
+    const [{ value: m, text }, list] = await Promise.all([
+        api.getText(path('messages', id), { signal }), api.all(path('webhooks'), { signal })]);
+    const hooks = new Map(list.map((w) => [w.id, w]));
+    const payload = m.payload_erased ? null : member(text, 'payload');
+    const events = m.webhook_events;
+    const boxes = new Map(events.map((e, i) => [e.id, target(context, m, payload, hooks, e,
+        focus ? e.id === focus : i < OPEN)]));
+
+    visit.every(3000, async () => {
+        const now = await api.get(path('messages', id), { signal });
+
+        now.webhook_events.forEach((e) => boxes.get(e.id)?.update(e));
+    });
+
+    if (focus) {
+        setTimeout(() => boxes.get(focus)?.scrollIntoView({ block: 'nearest' }), 0);
+    }
+
+    return [
+        head(data(m.event), { back: ['Events', '#/events'],
+            sub: [copyable(m.id, 'id'), h('span.quiet', null, ' ', full(m.created_at), ' · ',
+                                          plural(events.length, 'webhook'))] }),
+        h('div.stack', null, payloadCard(payload, m.payload_erased),
+          events.length === 0 && h('section.card', null, h('h2', null, 'No webhook wanted it'),
+              h('p.quiet', null, 'When it happened, no webhook was subscribed to its name. Subscribe one, then replay '
+                + '“Events it never got” to it.')),
+          [...boxes.values()]),
+    ];
+}

@@ -1,0 +1,239 @@
+/*
+ * The timeline: event by event, newest first, as it happens if one likes.
+ */
+
+import { h, replace, add, say, data } from '../dom.js';
+import * as api from '../api.js';
+import { note } from '../router.js';
+import { button, empty, head, link, notice, skeleton } from '../ui.js';
+import { plural } from '../format.js';
+import { filterOf, fold, mark, merge, page } from '../timeline.js';
+import { folded, row } from '../timeline-row.js';
+import { filterBar } from '../events-filter.js';
+import { fails, failing, sentence } from '../health.js';
+import { replayFilter, replaySelected } from '../replay-dialog.js';
+import { label } from './webhooks.js';
+import * as live from '../live.js';
+
+const EVERY = 2000;             // ms between two looks of the live tail
+
+
+export async function events(context) {
+    const { path, signal, visit } = context;
+    const picked = new Set();
+    const rows = new Map();             // id: { element, mark }
+    const opened = new Set();           // runs, by the id of their oldest event
+    const list = h('ol.timeline', { 'aria-label': 'Events' });
+    const foot = h('div.more');
+    const troubles = h('div');
+    const tail = { on: false, stop: null };
+
+    let query = context.query;
+    let filter = filterOf(query);
+    let groups = [], cursor = null, turn = 0;
+
+    const [hooks, types] = await Promise.all([
+        api.all(path('webhooks'), { signal }),
+        api.all('event-types', { signal }).catch((e) => { if (e.status) { return []; } throw e; }),
+    ]);
+    const byId = new Map(hooks.map((w) => [w.id, w]));
+
+    const element = (g) => {
+        const now = mark(g);
+        let r = rows.get(g.id);
+
+        if (!r) {
+            r = { element: row(context, byId, g, picked, bar), mark: now };
+            rows.set(g.id, r);
+        } else if (r.mark !== now) {
+            r.element.update(g);
+            r.mark = now;
+        }
+
+        return r.element;
+    };
+
+    /* Puts the rows in order and moves none that is in its place already. */
+
+    const draw = () => {
+        const wanted = fold(groups).flatMap((g) => {
+            if (!g.run) {
+                return [element(g)];
+            }
+
+            const key = g.run[g.run.length - 1].id;
+            const open = opened.has(key);
+            const top = folded(context, byId, g.run, open, () => {
+                opened[open ? 'delete' : 'add'](key);
+                draw();
+                list.querySelector(`[data-run="${key}"] .fold`)?.focus();
+            });
+
+            top.dataset.run = key;
+            return open ? [top, ...g.run.map((x) => { const e = element(x); e.classList.add('in-run'); return e; })] : [top];
+        });
+
+        let at = list.firstChild;
+
+        for (const e of wanted) {
+            if (at === e) {
+                at = at.nextSibling;
+            } else {
+                list.insertBefore(e, at);
+            }
+        }
+
+        while (at) {
+            const gone = at;
+            at = at.nextSibling;
+            gone.remove();
+        }
+
+        list.hidden = groups.length === 0;
+        bar();
+    };
+
+    const nothing = () => query.toString() === ''
+        ? empty('Nothing has happened yet', 'As soon as an event is posted for you, it is listed here, with each webhook '
+                + 'and each attempt.', hooks.length ? link('Send a test event', `#/webhooks/${hooks[0].id}`)
+                                                    : link('Add a webhook', '#/webhooks/new', { kind: 'primary' }))
+        : empty('No event matches', 'Take a filter away, or look at a longer time. Text in payloads is found in its own '
+                + 'case.');
+
+    const footer = () => replace(foot,
+        groups.length === 0 && !cursor ? nothing()
+        : cursor ? [filter.q && h('p.quiet', null, groups.length ? 'There may be more further back.'
+                                  : 'Nothing found so far.'),
+                    button(filter.q ? 'Search further back' : 'Older events', more)]
+        : h('p.quiet', null, 'That is all.'));
+
+    const more = async () => {
+        const mine = turn;
+        const got = await page(context, filter, cursor);
+
+        if (mine === turn) {
+            groups = merge(groups, got.groups);
+            cursor = got.next;
+            draw();
+            footer();
+        }
+    };
+
+    const load = async () => {
+        const mine = ++turn;
+
+        replace(foot, skeleton(groups.length ? 1 : 6));
+
+        try {
+            const got = await page(context, filter, null, (n) => n === 0 && filter.q && mine === turn
+                && replace(foot, h('p.quiet', { role: 'status' }, 'Searching further back …'), skeleton(2)));
+
+            if (mine === turn) {
+                groups = got.groups;
+                cursor = got.next;
+                draw();
+                footer();
+                say(groups.length === 0 ? 'No event matches' : `${plural(groups.length, 'event')} listed`);
+            }
+        } catch (e) {
+            if (e.name !== 'AbortError' && mine === turn) {
+                groups = [];
+                draw();
+                replace(foot, notice('bad', h('p', null, e.message)), button('Try again', load));
+            }
+        }
+    };
+
+    /* What is new, and what has changed of what is shown on the first page. */
+
+    const look = async () => {
+        const mine = turn;
+        const got = await page(context, filterOf(query), null);
+
+        if (mine !== turn) {
+            return;
+        }
+
+        const known = new Set(groups.map((g) => g.id));
+        const fresh = got.groups.filter((g) => !known.has(g.id));
+        const now = new Map(got.groups.map((g) => [g.id, g]));
+
+        groups = [...fresh, ...groups.map((g) => now.get(g.id) || g)];
+        if (groups.length === fresh.length) {
+            cursor = got.next;
+            footer();
+        }
+        draw();
+
+        if (fresh.length) {
+            fresh.forEach((g) => rows.get(g.id)?.element.classList.add('fresh'));
+            say(`${plural(fresh.length, 'new event')}`);
+        }
+    };
+
+    const follow = button('Live', () => {
+        tail.on = !tail.on;
+        follow.setAttribute('aria-pressed', String(tail.on));
+        tail.stop?.();
+        tail.stop = tail.on ? visit.every(EVERY, look) : null;
+        if (tail.on) {
+            look().catch(() => {});
+        }
+        say(tail.on ? 'New events appear as they happen' : 'The list stays as it is');
+    }, { icon: 'play' });
+
+    follow.classList.add('live');
+    follow.setAttribute('aria-pressed', 'false');
+
+    const selection = h('div.selection', { role: 'region', 'aria-label': 'Selection' });
+    const everything = h('input', { type: 'checkbox', 'aria-label': 'Select all events that are listed', onchange: () => {
+        groups.forEach((g) => everything.checked ? picked.add(g.id) : picked.delete(g.id));
+        rows.forEach((r, id) => { r.element.picks.checked = picked.has(id); });
+        bar();
+    } });
+    const words = h('span.quiet');
+    const chosen = button('Replay selected', async () => {
+        await replaySelected(context, groups.filter((g) => picked.has(g.id)), byId);
+        picked.clear();
+        rows.forEach((r) => { r.element.picks.checked = false; });
+        await look();
+    }, { small: true, kind: 'primary', icon: 'retry' });
+
+    function bar() {
+        selection.hidden = groups.length === 0;
+        everything.checked = groups.length > 0 && groups.every((g) => picked.has(g.id));
+        everything.indeterminate = picked.size > 0 && !everything.checked;
+        chosen.hidden = picked.size === 0;
+        replace(words, picked.size ? `${picked.size} selected` : `${plural(groups.length, 'event')} listed`);
+    }
+
+    add(selection, h('label.pick', null, everything), words, chosen);
+
+    // what is wrong is said once, not on each row
+
+    const bad = hooks.filter(fails);
+
+    if (bad.length) {
+        failing(context, bad).then((faults) => replace(troubles, bad.slice(0, 3).map((w) =>
+            notice('bad', h('p', null, h('a', { href: `#/webhooks/${w.id}` }, data(label(w))), ' – ',
+                            sentence(w, faults.get(w.id)))))), () => {});
+    }
+
+    const filters = filterBar(query, hooks.map((w) => [w.id, label(w)]), types, (q) => {
+        query = q;
+        filter = filterOf(q);
+        note(q);
+        rows.clear();
+        picked.clear();
+        groups = [];
+        draw();
+        load();
+    });
+
+    await load();
+
+    return [head('Events', { actions: [follow,
+                button('Replay …', () => replayFilter(context, filterOf(query), byId).then((done) => done && look()),
+                       { icon: 'retry' })] }),
+            troubles, filters, selection, list, foot];
+}
