@@ -108,6 +108,6 @@ export function attemptCard(e, payload, a, open) {
                      a.error_detail && a.error !== 'http_status' && h('span.quiet', null, data(a.error_detail))),
           h('div.attempt-tools', null, timing(a),
             h('div.actions', null, a.peer && h('span.quiet', null, 'to ', h('code', null, data(a.peer))),
-              copyButton(() => curl(e, payload, a), 'as curl', { text: 'Copy as curl', kind: 'plain' }))),
+              copyButton(() => curl(e, payload, a), 'curl command', { text: 'Copy as curl', kind: 'plain' }))),
           h('div.sides', null, request(e, payload, a), response(a))));
 }
