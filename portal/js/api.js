@@ -127,7 +127,7 @@ export async function remove(path) {
 
 /* All pages of a list that is known to be short, at most "most" rows. */
 
-export async function all(path, { query, signal, most = 1000 } = {}) {
+export async function all(path, { query, signal, most = 1000, each = () => {} } = {}) {
     const rows = [];
     let cursor = null;
 
@@ -135,6 +135,7 @@ export async function all(path, { query, signal, most = 1000 } = {}) {
         const page = await get(path, { signal, query: { limit: 250, ...query, cursor } });
 
         rows.push(...page.data);
+        each(page);
         cursor = page.next_cursor;
     } while (cursor && rows.length < most);
 

@@ -23,6 +23,16 @@ function steps(most) {
 }
 
 
+/* Which rows have their time below them: round ones, and not too many. */
+
+function marks(rows, most) {
+    const round = rows.map((r, i) => i).filter((i) => rows[i].tick !== false);
+    const every = Math.ceil(round.length / most);
+
+    return round.filter((_, i) => i % every === 0);
+}
+
+
 /*
  * What all charts over time share.  c has: title, rows [{ label, ... }],
  * series [{ name, kind, of(row) }], format(n), and "whole" if there are no
@@ -52,18 +62,17 @@ function frame(c, draw, most) {
         const x0 = LEFT, x1 = width - RIGHT, y0 = HEIGHT - BOTTOM;
         const y = (n) => y0 - (y0 - TOP) * n / top;
         const slot = (x1 - x0) / c.rows.length;
-        const every = Math.ceil(c.rows.length / Math.max(2, Math.floor((x1 - x0) / 84)));
+        const ticks = marks(c.rows, Math.max(2, Math.floor((x1 - x0) / 64)));
 
         const svg = s('svg', { width, height: HEIGHT, viewBox: `0 0 ${width} ${HEIGHT}`,
                                role: 'img', 'aria-label': `${c.title}: ${c.summary}` },
             values.map((n) => [
                 s('line', { class: 'grid', x1: x0, x2: x1, y1: y(n), y2: y(n) }),
                 s('text', { class: 'axis', x: x0 - 8, y: y(n) + 4, 'text-anchor': 'end' },
-                  c.format(n)),
+                  n === 0 ? '0' : c.format(n)),
             ]),
-            c.rows.map((r, i) => i % every === 0 && x0 + slot * (i + 0.5) < x1 - 16
-                && s('text', { class: 'axis', x: x0 + slot * (i + 0.5), y: HEIGHT - 6,
-                               'text-anchor': i === 0 && slot < 40 ? 'start' : 'middle' }, r.label)),
+            ticks.map((i) => s('text', { class: 'axis', x: x0 + slot * (i + 0.5), y: HEIGHT - 6,
+                'text-anchor': x0 + slot * i > x1 - 24 ? 'end' : 'middle' }, c.rows[i].label)),
             draw({ x0, x1, y, y0, slot }));
 
         const mark = s('rect', { class: 'mark', y: TOP, height: y0 - TOP, width: Math.max(slot, 1),

@@ -64,6 +64,7 @@ export function member(text, name) {
 
 export function pretty(text) {
     try {
+        JSON.parse(text);
         return lay(text).map((p) => p.text).join('');
     } catch (e) {
         return text;
@@ -120,6 +121,7 @@ export function coloured(text) {
     }
 
     try {
+        JSON.parse(text);
         return lay(text).map((p) => p.kind ? h('span', { class: `j-${p.kind}` }, p.text) : p.text);
     } catch (e) {
         return text;

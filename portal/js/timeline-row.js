@@ -181,13 +181,19 @@ export function row(context, hooks, g, picked, pick) {
 
 /* Many equal rows as one: what is wrong is said once. */
 
-export function folded(context, hooks, run, open, toggled) {
+export function folded(hooks, run, picked, pick, open, toggled) {
     const first = run[run.length - 1], last = run[0];
     const waits = run.flatMap((g) => g.events).filter((e) => e.status === 'pending' && e.next_attempt_at)
                      .map((e) => e.next_attempt_at).sort()[0];
     const failed = last.events.filter((e) => e.status !== 'delivered');
 
-    return h('li.event-row.run', null, h('div.event-line', null,
+    const box = h('input', { type: 'checkbox', 'aria-label': `Select these ${run.length} events ${last.event}`,
+        checked: run.every((g) => picked.has(g.id)), onchange: () => {
+            run.forEach((g) => picked[box.checked ? 'add' : 'delete'](g.id));
+            pick();
+        } });
+
+    return h('li.event-row.run', null, h('div.event-line', null, h('label.pick', null, box),
         h('button.fold', { type: 'button', 'aria-expanded': String(open), onclick: toggled,
                            'aria-label': `${plural(run.length, 'event')} ${last.event}` }, icon('right')),
         h('span.event-time', null, `${when(first.created_at)} – ${clock(last.created_at)}`),

@@ -18,7 +18,7 @@ const problems = {
     being_delivered: 'It is being sent right now.',
     not_pending: 'Only what is pending can be cancelled.',
     not_running: 'It is not running any more.',
-    payload_expired: 'The payload is older than what is kept: it cannot be sent again.',
+    payload_erased: 'The payload is older than what is kept: it cannot be sent again.',
     replay_limit: 'Ten replays run already. Wait for one to end.',
     url_refused: 'The URL is not allowed.',
     store_unavailable: 'The store cannot be reached. Nothing was changed; try again in a moment.',

@@ -14,6 +14,7 @@ import { attemptCard } from '../attempt.js';
 import { nameOf, next } from '../timeline-row.js';
 
 const OPEN = 5;                 // webhooks that are opened by themselves
+const TROUBLE = ['failed', 'pending', 'cancelled', 'delivered'];
 const SHOWN = 60000;            // characters of a payload
 
 
@@ -44,7 +45,7 @@ function payloadCard(text, erased) {
 
 /* A webhook of the event: its state, what can be done, its attempts. */
 
-function target(context, message, payload, hooks, e, open) {
+function target(context, payload, hooks, e, open, detailed) {
     const body = h('div.target-body');
     const top = h('div.target-sum');
     const acts = h('div.actions');
@@ -54,13 +55,10 @@ function target(context, message, payload, hooks, e, open) {
     let asked = 0;
 
     const load = async () => {
-        const { value, text } = await api.getText(context.path('webhook-events', e.id), { signal: context.signal });
-
-        whole = value;
-        e = value;
-        void text;
+        whole = await api.get(context.path('webhook-events', e.id), { signal: context.signal });
+        e = whole;
         draw();
-        return value;
+        return whole;
     };
 
     /* Sends it now, and waits for the attempt to be recorded. */
@@ -114,7 +112,8 @@ function target(context, message, payload, hooks, e, open) {
                 replace(body, list.length === 0 ? h('p.quiet', null, e.status === 'pending'
                         ? 'It was not tried yet.' : 'No attempt was made.')
                     : list.map((a, i) => attemptCard(whole, payload, a,
-                        body.dataset.n ? opened.has(a.id) || list.length > +body.dataset.n && i === 0 : i === 0)));
+                        opened.has(a.id) || (i === 0 && (body.dataset.n ? list.length > +body.dataset.n
+                                                                         : detailed || !!a.error)))));
                 body.dataset.n = String(list.length);
             }
         }
@@ -162,9 +161,9 @@ export async function event(context, id, focus) {
         api.getText(path('messages', id), { signal }), api.all(path('webhooks'), { signal })]);
     const hooks = new Map(list.map((w) => [w.id, w]));
     const payload = m.payload_erased ? null : member(text, 'payload');
-    const events = m.webhook_events;
-    const boxes = new Map(events.map((e, i) => [e.id, target(context, m, payload, hooks, e,
-        focus ? e.id === focus : i < OPEN)]));
+    const events = [...m.webhook_events].reverse().sort((a, b) => TROUBLE.indexOf(a.status) - TROUBLE.indexOf(b.status));
+    const boxes = new Map(events.map((e, i) => [e.id, target(context, payload, hooks, e,
+        focus ? e.id === focus : i < OPEN, focus ? e.id === focus : events.length === 1)]));
 
     visit.every(3000, async () => {
         const now = await api.get(path('messages', id), { signal });

@@ -63,7 +63,8 @@ export async function events(context) {
 
             const key = g.run[g.run.length - 1].id;
             const open = opened.has(key);
-            const top = folded(context, byId, g.run, open, () => {
+            const top = folded(byId, g.run, picked, () => { rows.forEach((r, x) => { r.element.picks.checked = picked.has(x); }); bar(); },
+                               open, () => {
                 opened[open ? 'delete' : 'add'](key);
                 draw();
                 list.querySelector(`[data-run="${key}"] .fold`)?.focus();
@@ -189,13 +190,14 @@ export async function events(context) {
     const everything = h('input', { type: 'checkbox', 'aria-label': 'Select all events that are listed', onchange: () => {
         groups.forEach((g) => everything.checked ? picked.add(g.id) : picked.delete(g.id));
         rows.forEach((r, id) => { r.element.picks.checked = picked.has(id); });
-        bar();
+        draw();
     } });
     const words = h('span.quiet');
     const chosen = button('Replay selected', async () => {
         await replaySelected(context, groups.filter((g) => picked.has(g.id)), byId);
         picked.clear();
         rows.forEach((r) => { r.element.picks.checked = false; });
+        draw();
         await look();
     }, { small: true, kind: 'primary', icon: 'retry' });
 

@@ -14,15 +14,16 @@ const HOUR = 3600000;
 
 // the API's buckets, and how many of them a bar takes
 const ranges = {
-    '1h': { name: '1 h', bucket: '1m', span: HOUR, join: 1 },
-    '24h': { name: '24 h', bucket: '1h', span: 24 * HOUR, join: 1 },
-    '7d': { name: '7 d', bucket: '1h', span: 168 * HOUR, join: 4 },
-    '30d': { name: '30 d', bucket: '1d', span: 720 * HOUR, join: 1 },
+    '1h': { name: '1 h', bucket: '1m', span: HOUR, join: 1, tick: (d) => d.getMinutes() % 10 === 0 },
+    '24h': { name: '24 h', bucket: '1h', span: 24 * HOUR, join: 1, tick: (d) => d.getHours() % 4 === 0 },
+    '7d': { name: '7 d', bucket: '1h', span: 168 * HOUR, join: 4, tick: (d) => d.getHours() < 1 },
+    '30d': { name: '30 d', bucket: '1d', span: 720 * HOUR, join: 1, tick: (d) => d.getDate() % 5 === 1 },
 };
 
 
 function named(range, iso) {
-    return { label: range.bucket === '1d' || range.join > 1 ? date(iso) : clock(iso), title: full(iso) };
+    return { label: range.bucket === '1d' || range.join > 1 ? date(iso) : clock(iso), title: full(iso),
+             tick: range.tick(new Date(iso)) };
 }
 
 
@@ -40,6 +41,7 @@ function outcomes(range, buckets) {
 
         const row = rows[rows.length - 1];
 
+        row.tick = row.tick || range.tick(new Date(b.start));
         row.delivered += b.delivered;
         row.failed += failed;
         row.again += b.attempts - b.delivered - failed;

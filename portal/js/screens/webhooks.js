@@ -54,37 +54,38 @@ export async function webhooks(context) {
     const list = h('ul.rows.hooks', { 'aria-label': 'Webhooks' });
     const none = h('p.quiet.pad', { hidden: true }, 'No webhook has this in its name, URL or events.');
     const trouble = h('div');
-    let hooks = [], stats = new Map(), faults = new Map(), search = '';
+    let hooks = [], stats = new Map(), faults = new Map(), complete = true, search = '';
 
     const draw = () => {
         const found = hooks.filter((w) => !search
             || `${w.description} ${w.url} ${w.events.join(' ')} ${w.id}`.toLowerCase().includes(search));
 
+        const focus = list.contains(document.activeElement) && document.activeElement.getAttribute('href');
+
         replace(list, found.map((w) => row(w, stats.get(w.id), faults)));
+        if (focus) {
+            list.querySelector(`a[href="${CSS.escape(focus)}"]`)?.focus();
+        }
         none.hidden = found.length > 0;
     };
 
     const load = async () => {
         const [all, summary] = await Promise.all([
             api.all(path('webhooks'), { signal }),
-            api.get(path('stats'), { signal, query: { by: 'webhook' } }),
+            api.all(path('stats'), { signal, query: { by: 'webhook' }, each: (page) => { complete = page.complete; } }),
         ]);
 
         hooks = all;
-        stats = new Map(summary.data.map((x) => [x.webhook_id, x]));
-        replace(trouble, summary.complete === false && notice('warn', h('p', null,
+        stats = new Map(summary.map((x) => [x.webhook_id, x]));
+        replace(trouble, !complete && notice('warn', h('p', null,
             'The figures are being counted anew; they will be complete in a while.')));
         draw();
 
-        faults = await failing(context, hooks, faults);
-        draw();
+        // why something fails is looked up behind the list
+        failing(context, hooks, faults).then((found) => { faults = found; draw(); }, () => {});
     };
 
-    // the list first; why something fails is looked up behind it
-
-    const first = load();
-    await Promise.race([first, new Promise((done) => { const t = setInterval(() => {
-        if (hooks.length || signal.aborted) { clearInterval(t); done(); } }, 20); first.finally(() => clearInterval(t)); })]);
+    await load();
 
     const add = link('Add webhook', '#/webhooks/new', { kind: 'primary', icon: 'plus' });
 
