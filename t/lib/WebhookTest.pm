@@ -72,6 +72,7 @@ sub config {
                 : "webhook_allow_http on; webhook_allow_address 127.0.0.0/8;";
     my $auth = $self->{auth} ? '' : 'webhook_auth off;';
     my $admin = $self->{admin} || '/api/';
+    my $portal = $self->{portal} ? $self->portal : '';
 
     return <<CONF;
 $modules$user
@@ -100,9 +101,29 @@ http {
         listen 127.0.0.1:$self->{port};
         location = /events { webhook_ingest; }
         location $admin { webhook_admin; }
+        $portal
         $self->{server}
     }
 }
+CONF
+}
+
+# The customer portal, with its API, below /webhooks/: a copy that workers can
+# read wherever the sources are.
+
+sub portal {
+    my $self = shift;
+
+    sh("cp -r portal $self->{dir}/ && chmod -R a+rX $self->{dir}/portal")
+        unless -e "$self->{dir}/portal";
+
+    return <<CONF;
+        location /webhooks/api/ { webhook_admin; }
+        location /webhooks/ {
+            alias $self->{dir}/portal/;
+            include $self->{dir}/portal/portal-headers.conf;
+            types { text/html html; text/css css; application/javascript js; image/svg+xml svg; }
+        }
 CONF
 }
 
@@ -348,7 +369,7 @@ sub wait_event {
 
 # The receiver: what it does depends on the path of a request.
 #
-#     /ok /status/CODE /fail/N/...    (500 to the first N of this path, then 200)
+#     /ok /status/CODE /say/CODE/BODY /fail/N/...    (500 to the first N of this path, then 200)
 #     /hang /slow/MS /close /reset /half (a head cut short) /redirect
 #     /big/BYTES /short (a body cut short)
 #
@@ -501,6 +522,12 @@ sub _answer {
         my ($code, $header) = ($1, $2);
         $header =~ s/%(..)/chr hex $1/ge;
         return $say->($code, '', $header);
+    }
+
+    if ($uri =~ m{^/say/(\d+)/(.*)}) {
+        my ($code, $body) = ($1, $2);
+        $body =~ s/%(..)/chr hex $1/ge;
+        return $say->($code, $body);
     }
 
     return $say->(302, '', 'Location: /ok') if $uri =~ m{^/redirect};

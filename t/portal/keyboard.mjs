@@ -1,0 +1,134 @@
+// Without a mouse, and for who wants less motion or other colours.
+
+import { api, env, go, is, ok, session, waitFor } from './lib.mjs';
+
+const focused = (page) => page.evaluate(() => {
+    const e = document.activeElement;
+    return (e.getAttribute('aria-label') || e.textContent || e.tagName).trim();
+});
+
+export async function run(page, context) {
+    await api('POST', '/companies', { uid: 'keys', name: 'Keys', enabled: true });
+    const w = await api('POST', '/companies/keys/webhooks', { url: `${env.RECEIVER}/ok`, events: ['a'], description: 'Only' });
+
+    await session(page, 'keys');
+    await page.waitForSelector('.hook');
+
+    await page.keyboard.press('Tab');
+    is(await focused(page), 'Skip to the content', 'the first stop skips the bar');
+    await page.keyboard.press('Enter');
+    is(await page.evaluate(() => document.activeElement.id), 'main', '... and does');
+    is(await page.evaluate(() => location.hash), '#/', '... without going anywhere');
+    await page.keyboard.press('Tab');
+    is(await focused(page), 'Add webhook', 'then what one can do');
+    await page.keyboard.press('Tab');
+    is(await focused(page), 'Only', 'then the webhooks');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('h1:has-text("Only")');
+    is(await focused(page), 'Only', 'a new screen takes the focus to its heading');
+    await page.waitForFunction(() => document.getElementById('said').textContent === 'Only');
+    ok(true, '... and is told');
+    is(await page.title(), 'Only · Keys', '... and the title says where one is');
+
+    // every stop can be seen
+
+    await go(page, `/webhooks/${w.id}/settings`);
+    const unseen = [];
+    for (let i = 0; i < 25; i++) {
+        await page.keyboard.press('Tab');
+        const seen = await page.evaluate(() => {
+            const e = document.activeElement;
+            const style = getComputedStyle(e), after = getComputedStyle(e, '::after');
+            return e === document.body || (style.outlineStyle !== 'none' && style.outlineWidth !== '0px')
+                || after.outlineStyle !== 'none' ? '' : e.outerHTML.slice(0, 120);
+        });
+        if (seen) {
+            unseen.push(seen);
+        }
+    }
+    is(unseen.join('\n'), '', 'every stop can be seen');
+
+    // dialogs keep the focus, and give it back
+
+    await page.focus('.stop button:has-text("Delete")');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog');
+    for (let i = 0; i < 8; i++) {
+        await page.keyboard.press('Tab');
+    }
+    ok(await page.evaluate(() => document.activeElement === document.body || !!document.activeElement.closest('dialog')),
+       'a dialog keeps the focus');
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => !document.querySelector('dialog'));
+    is(await focused(page), 'Delete', 'and gives it back');
+
+    // a choice by arrows
+
+    await go(page, `/webhooks/${w.id}`);
+    await page.focus('.segmented input[value="24h"]');
+    await page.keyboard.press('ArrowRight');
+    await waitFor('7 days', async () => /range=7d/.test(page.url()));
+    ok(true, 'ranges by arrows');
+
+    // what can be touched is large enough
+
+    await page.setViewportSize({ width: 390, height: 800 });
+    for (const path of ['/webhooks', `/webhooks/${w.id}`, '/events', '/webhooks/new']) {
+        await go(page, path);
+        const small = await page.$$eval('button, input:not([type=checkbox]):not([type=radio]), select, .main-nav a', (l) =>
+            l.filter((e) => e.checkVisibility()).map((e) => [e, e.getBoundingClientRect()])
+                .filter(([, r]) => r.width > 0 && (r.width < 24 || r.height < 24)).map(([e]) => e.outerHTML.slice(0, 100)));
+        is(small.join('\n'), '', `targets of ${path} have 24 pixels`);
+    }
+    await page.setViewportSize({ width: 1280, height: 860 });
+
+    // colours
+
+    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+    const light = await ground();
+
+    await page.emulateMedia({ colorScheme: 'dark' });
+    const dark = await ground();
+
+    ok(light !== dark, 'dark where the system is');
+    await page.click('[aria-label^="Colours: as the system"]');
+    is(await ground(), light, 'light by the switch');
+    await page.reload();
+    await page.waitForSelector('h1');
+    is(await ground(), light, '... also after a reload');
+    await page.click('[aria-label^="Colours: light"]');
+    is(await ground(), dark, 'dark by the switch');
+    await page.click('[aria-label^="Colours: dark"]');
+    await page.emulateMedia({ colorScheme: 'light' });
+    is(await ground(), light, 'and as the system again');
+
+    // motion
+
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    await go(page, '/events');
+    await page.click('button:has-text("Live")');
+    is(await page.evaluate(() => getComputedStyle(document.querySelector('.live'), '::before').animationName), 'none',
+       'no motion where none is wanted');
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+
+    // without the clipboard of HTTPS pages, and without a server
+
+    await page.evaluate(() => { Object.defineProperty(navigator, 'clipboard', { value: undefined }); });
+    await go(page, `/webhooks/${w.id}/settings`);
+    await page.click('[aria-label="Copy id"]');
+    await page.waitForFunction(() => /copied/.test(document.getElementById('said').textContent));
+    ok(true, 'copied the old way');
+
+    page.expected = ['undefined'];
+    await page.route('**/webhooks/api/**', (r) => r.abort());
+    page.on('console', () => page.bad.splice(0));
+    await page.evaluate(() => { location.hash = '/events'; });
+    await page.waitForSelector('text=The server cannot be reached');
+    ok(await page.isVisible('text=Try again'), 'no server: an error in words');
+    await page.unroute('**/webhooks/api/**');
+    await page.click('text=Try again');
+    await page.waitForSelector('h1:has-text("Events")');
+    ok(true, '... and another try');
+    page.bad.splice(0);
+    void context;
+}

@@ -1,0 +1,96 @@
+// A webhook's secret, its settings, its end.
+
+import { api, env, go, is, ok, session, waitFor } from './lib.mjs';
+import { audit } from './audit.mjs';
+
+export async function run(page) {
+    await api('POST', '/companies', { uid: 'sets', name: 'Sets', enabled: true });
+    const w = await api('POST', '/companies/sets/webhooks', { url: `${env.RECEIVER}/ok`, events: ['a.*', 'b'],
+        description: 'Box', headers: { 'X-One': '1', 'X-Two': '2' }, concurrency: 7 });
+    const path = `/companies/sets/webhooks/${w.id}`;
+    const now = () => api('GET', path);
+    const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
+
+    await session(page, 'sets');
+    await page.waitForSelector('.hook');
+    await go(page, `/webhooks/${w.id}/settings`);
+
+    // the secret
+
+    ok(!(await page.textContent('main')).includes(w.secret), 'the secret is hidden');
+    await audit(page, 'settings');
+    await page.click('.secret-row [aria-label="Copy secret"]');
+    await waitFor('the copy', async () => await clipboard() === w.secret);
+    ok(!(await page.textContent('main')).includes(w.secret), 'copied, and still hidden');
+    await page.click('.secret-row >> text=Show');
+    await waitFor('it', async () => await page.textContent('.secret') === w.secret);
+    ok(true, 'shown');
+    await page.click('.secret-row >> text=Hide');
+    await waitFor('it', async () => await page.textContent('.secret') !== w.secret);
+
+    await page.click('text=Refresh');
+    await page.waitForSelector('dialog');
+    await audit(page, 'refresh');
+    await page.click('dialog >> text=Cancel');
+    is((await api('GET', `${path}/secret`)).secret, w.secret, 'Refresh asks first');
+    await page.click('text=Refresh');
+    await page.selectOption('dialog select', '1h');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('text=has a new secret');
+    const next = await api('GET', `${path}/secret`);
+
+    ok(next.secret !== w.secret && next.previous_until, 'a new secret, with a grace time');
+    is(await page.textContent('.secret'), next.secret, '... shown');
+    ok(/The old secret signs too, for 59 min|for 1 h/.test(await page.innerText('.notice.warn')), '... with how long the old one signs');
+    await page.click('text=Refresh');
+    await page.selectOption('dialog select', '');
+    await page.click('dialog button.danger');
+    await waitFor('no grace', async () => !(await api('GET', `${path}/secret`)).previous_until);
+    await waitFor('it to be said', async () => await page.locator('.notice.warn').count() === 0);
+    ok(true, 'and one without');
+
+    // details, and a change
+
+    await page.click('.copyable [aria-label="Copy id"]');
+    await waitFor('the copy', async () => await clipboard() === w.id);
+    ok(/X-One/.test(await page.innerText('.pairs-list')), 'its headers by their names');
+    await page.click('.card >> text=Edit');
+    await page.waitForSelector('h1:has-text("Edit webhook")');
+    await audit(page, 'edit');
+    await page.fill('[data-pointer="/description"] input', 'Crate');
+    await page.check('[data-name="*"]');
+    await page.click('text=Delivery options');
+    await page.click('[aria-label="Remove header X-Two"]');
+    await page.fill('[data-pointer="/concurrency"] input', '');
+    await page.fill('[data-pointer="/retry_delays"] input', 'none');
+    await page.click('text=Save');
+    await page.waitForSelector('h1:has-text("Crate")');
+    const changed = await now();
+
+    is([changed.description, changed.events.sort().join(), Object.keys(changed.headers).join(), changed.concurrency,
+        changed.retry_delays.length, changed.url].join('|'), `Crate|*,a.*,b|X-One||0|${w.url}`, 'changed as it was said');
+
+    // disabled, enabled, deleted
+
+    await go(page, `/webhooks/${w.id}/settings`);
+    await page.click('.stop button:has-text("Disable")');
+    await page.waitForSelector('dialog');
+    await audit(page, 'disable');
+    await page.click('dialog button.primary');
+    await waitFor('it', async () => !(await now()).enabled);
+    await page.waitForSelector('.stop button:has-text("Enable")');
+    await audit(page, 'a disabled webhook');
+    await page.click('.stop button:has-text("Enable")');
+    await waitFor('it', async () => (await now()).enabled);
+    await page.waitForSelector('.stop button:has-text("Disable")');
+    ok(true, 'disabled and enabled');
+
+    await page.click('.stop button:has-text("Delete")');
+    await page.waitForSelector('dialog');
+    await page.keyboard.press('Escape');
+    ok(await now(), 'Escape deletes nothing');
+    await page.click('.stop button:has-text("Delete")');
+    await page.click('dialog button.danger');
+    await page.waitForSelector('text=Add your first webhook');
+    is((await api('GET', '/companies/sets/webhooks')).data.length, 0, 'deleted');
+}
