@@ -33,11 +33,11 @@ export function onEnd(f) {
 function address(path, query) {
     const url = new URL(base.pathname.replace(/\/*$/, '/') + path.replace(/^\//, ''), base);
 
-    for (const [name, value] of Object.entries(query || {})) {
-        if (value !== null && value !== undefined && value !== '') {
-            url.searchParams.set(name, value);
-        }
-    }
+    // a space as "%20": "+" would be a plus
+
+    url.search = Object.entries(query || {})
+        .filter(([, value]) => value !== null && value !== undefined && value !== '')
+        .map((pair) => pair.map(encodeURIComponent).join('=')).join('&');
 
     return url;
 }

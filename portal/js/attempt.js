@@ -56,7 +56,7 @@ function headers(list) {
 
 
 function text(body, name) {
-    return h('pre.code', { tabindex: '0', role: 'region', 'aria-label': name },
+    return h('pre.code', { tabindex: '0', role: 'group', 'aria-label': name },
              coloured(body.slice(0, SHOWN)), body.length > SHOWN && h('span.quiet', null, '\n…'));
 }
 
@@ -69,7 +69,7 @@ function timestamp(a) {
 function request(e, payload, a) {
     const body = payload === null ? null : signedBody(e.event, payload, timestamp(a));
 
-    return h('section.side', null, h('h4', null, 'Request',
+    return h('section.side', null, h('h3', null, 'Request',
         body !== null && copyButton(() => body, 'request body')),
         h('p.first-line', null, h('b', null, a.request.method), ' ', data(a.request.url)),
         headers(a.request.headers),
@@ -81,11 +81,11 @@ function response(a) {
     const r = a.response;
 
     if (!r) {
-        return h('section.side', null, h('h4', null, 'Response'),
+        return h('section.side', null, h('h3', null, 'Response'),
             h('p.quiet', null, 'No answer came.'), a.error_detail && h('p', null, data(a.error_detail)));
     }
 
-    return h('section.side', null, h('h4', null, 'Response', r.body && copyButton(() => r.body, 'response body')),
+    return h('section.side', null, h('h3', null, 'Response', r.body && copyButton(() => r.body, 'response body')),
         h('p.first-line', null, data((r.head || '').split('\r\n')[0] || String(a.status_code))),
         headers(r.headers),
         r.body ? text(r.body, 'Response body') : h('p.quiet', null, 'An empty body.'),
@@ -108,6 +108,6 @@ export function attemptCard(e, payload, a, open) {
                      a.error_detail && a.error !== 'http_status' && h('span.quiet', null, data(a.error_detail))),
           h('div.attempt-tools', null, timing(a),
             h('div.actions', null, a.peer && h('span.quiet', null, 'to ', h('code', null, data(a.peer))),
-              copyButton(() => curl(e, payload, a), 'curl command', { text: 'Copy as curl', kind: 'plain' }))),
+              copyButton(() => curl(e.event, payload, a), 'curl command', { text: 'Copy as curl', kind: 'plain' }))),
           h('div.sides', null, request(e, payload, a), response(a))));
 }

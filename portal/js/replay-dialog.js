@@ -40,10 +40,10 @@ export async function replaySelected(context, groups, hooks) {
     const found = [];
 
     // those of messages whose webhook events are not all known
-    for (const g of groups) {
+    await each(groups, async (g) => {
         found.push(...g.known && g.events.length ? g.events
             : (await api.get(context.path('messages', g.id), { signal: context.signal })).webhook_events);
-    }
+    }, () => {}, () => true);
 
     const sendable = found.filter((e) => hooks.has(e.webhook_id) && hooks.get(e.webhook_id).enabled);
     const sets = { failing: sendable.filter((e) => e.status !== 'delivered'), all: sendable };

@@ -60,7 +60,7 @@ export async function run(page) {
     await shown([ids[0]], 'by name');
     page.expected = [400];
     await page.fill('[name=event]', 'a*');
-    await page.waitForSelector('.notice.bad');
+    await page.waitForSelector('.more .notice.bad');
     ok(await page.isVisible('.more >> text=Try again'), 'a name that is none: an error in words');
     page.expected = [];
     await clear();

@@ -64,6 +64,7 @@ export async function run(page) {
         await go(page, `/webhooks/${w.id}${part}`);
         await has(`a webhook${part}`, part === '/edit' ? '.back' : 'main');
     }
+    await page.uncheck('[data-name="e.*"]');
     await has('the catalogue', '.tree');
     for (const language of ['PHP', 'Python', 'Node', 'Go', 'Ruby', 'C#', 'curl']) {
         await go(page, `/webhooks/${w.id}/verify`);

@@ -176,7 +176,7 @@ export async function go(page, path) {
     });
 
     if (old === `#${path}`) {
-        await page.evaluate(() => { document.querySelector('main h1')?.removeAttribute('data-old'); });
+        await page.evaluate(() => { dispatchEvent(new HashChangeEvent('hashchange')); });
     } else {
         await page.evaluate((p) => { location.hash = p; }, path);
     }

@@ -100,7 +100,7 @@ export async function run(page) {
     // nothing to send it to
 
     await api('PATCH', `/companies/again/webhooks/${w.id}`, { enabled: false });
-    await go(page, '/events');
+    await go(page, '/events?event=x');
     await page.click('button:has-text("Replay …")');
     await page.waitForSelector('dialog >> text=no webhook that is enabled');
     await page.keyboard.press('Escape');

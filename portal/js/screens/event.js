@@ -24,7 +24,7 @@ function payloadCard(text, erased) {
                  h('p.quiet', null, 'It is not kept any more.'));
     }
 
-    const pre = h('pre.code', { tabindex: '0', role: 'region', 'aria-label': 'Payload' });
+    const pre = h('pre.code', { tabindex: '0', role: 'group', 'aria-label': 'Payload' });
 
     const draw = (how) => {
         const cut = text.slice(0, SHOWN);

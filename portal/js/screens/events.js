@@ -194,7 +194,10 @@ export async function events(context) {
     } });
     const words = h('span.quiet');
     const chosen = button('Replay selected', async () => {
-        await replaySelected(context, groups.filter((g) => picked.has(g.id)), byId);
+        if (!await replaySelected(context, groups.filter((g) => picked.has(g.id)), byId)) {
+            return;
+        }
+
         picked.clear();
         rows.forEach((r) => { r.element.picks.checked = false; });
         draw();
