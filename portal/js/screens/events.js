@@ -235,7 +235,7 @@ export async function events(context) {
         load();
     });
 
-    await load();
+    load();                     // a search may take its time: the screen is there
 
     return [head('Events', { actions: [follow,
                 button('Replay …', () => replayFilter(context, filterOf(query), byId).then((done) => done && look()),

@@ -1,0 +1,106 @@
+/*
+ * How long each screen takes until it can be used: from the change of the
+ * address until what it is for is there.
+ */
+
+import { api, browser, diag, done, ok, open, session, slow } from './lib.mjs';
+
+const LIMIT = 1000 * slow;
+const ROUNDS = 3;
+
+const { context, end } = await browser();
+const page = await open(context);
+
+await session(page, 'acme');
+await page.waitForSelector('.hook');
+
+const hooks = (await api('GET', '/companies/acme/webhooks?limit=250')).data;
+const since = new Date(Date.now() - 15 * 86400000).toISOString();
+const old = (await api('GET', `/companies/acme/webhook-events?until=${since}&limit=1`)).data[0];
+const w = hooks[3].id;
+const none = encodeURIComponent('no such text');
+
+const screens = [
+    ['webhooks', '/webhooks', '.hook'],
+    ['overview, 1 h', `/webhooks/${w}?range=1h`, '.tiles'],
+    ['overview, 24 h', `/webhooks/${w}?range=24h`, '.tiles'],
+    ['overview, 7 d', `/webhooks/${w}?range=7d`, '.tiles'],
+    ['overview, 30 d', `/webhooks/${w}?range=30d`, '.tiles'],
+    ['settings', `/webhooks/${w}/settings`, '.secret-row'],
+    ['verify', `/webhooks/${w}/verify`, '#sample'],
+    ['add', '/webhooks/new', '.tree label'],
+    ['events', '/events', '.event-row'],
+    ['events of a status', '/events?status=failed', '.event-row'],
+    ['events that wait', '/events?status=pending', '.more .empty'],
+    ['events of a webhook', `/events?webhook=${w}`, '.event-row'],
+    ['events of a webhook and status', `/events?webhook=${w}&status=failed`, '.event-row'],
+    ['events of a name', '/events?event=area3.thing', '.event-row'],
+    ['events of a rare name that failed', '/events?event=rare.name&status=failed', '.event-row, .more .empty'],
+    ['events of a range', `/events?since=${since}&until=${new Date(Date.parse(since) + 86400000).toISOString()}`, '.event-row'],
+    ['events by id', `/events?q=${old.id}`, '.event-row'],
+    ['events by text', '/events?q=198.51.100.77', '.event-row'],
+    ['events by text that is nowhere: the screen, while it searches', `/events?q=${none}`, '.filters'],
+    ['an event', `/events/${old.message_id}`, '.attempt'],
+    ['replays', '/replays', '.empty, .replay'],
+];
+
+for (const [name, path, selector] of screens) {
+    const times = [];
+
+    for (let i = 0; i < ROUNDS; i++) {
+        await page.evaluate(() => { location.hash = '/nowhere'; });
+        await page.waitForSelector('text=There is no such page');
+
+        times.push(await page.evaluate(([p, s]) => new Promise((resolve, reject) => {
+            const from = performance.now();
+            const look = () => {
+                if (document.querySelector(`main :is(${s})`)) {
+                    requestAnimationFrame(() => resolve(Math.round(performance.now() - from)));
+                } else if (performance.now() - from > 30000) {
+                    reject(new Error(`${p}: ${document.querySelector('main').innerText.slice(0, 300)}`));
+                } else {
+                    requestAnimationFrame(look);
+                }
+            };
+
+            location.hash = p;
+            look();
+        }), [path, selector]));
+    }
+
+    diag(`${String(Math.max(...times)).padStart(5)} ms  ${name} (${times.join(', ')})`);
+    ok(Math.max(...times) < LIMIT, `${name}: usable within a second`, times.join(', '));
+}
+
+// what is asked before a replay, and a page further
+
+const timed = async (name, f) => {
+    const from = Date.now();
+
+    await f();
+
+    const ms = Date.now() - from;
+
+    diag(`${String(ms).padStart(5)} ms  ${name}`);
+    return ms;
+};
+
+await page.evaluate(() => { location.hash = '/events'; });
+await page.waitForSelector('.event-row');
+ok(await timed('older events', async () => {
+    const n = await page.locator('.event-row').count();
+    await page.click('text=Older events');
+    await page.waitForFunction((x) => document.querySelectorAll('.event-row').length > x, n);
+}) < LIMIT, 'older events within a second');
+await page.evaluate((id) => { location.hash = `/events?webhook=${id}`; }, w);
+await page.waitForFunction((id) => document.querySelector('[name=webhook]')?.value === id, w);
+await page.click('button:has-text("Replay …")');
+await page.waitForSelector('dialog');
+ok(await timed('counting what is to be replayed', async () => {
+    await page.selectOption('dialog select', 'delivered');
+    await page.waitForSelector('dialog button:has-text("Replay ")', { timeout: 20000 });
+}) < 3 * LIMIT, 'counted before a replay');
+ok(page.bad.length === 0, 'no error', page.bad.join('\n'));
+
+await end();
+done();
