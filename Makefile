@@ -14,7 +14,8 @@ SOURCES := config sql/embed.sh .ci/build $(wildcard sql/sqlite/*.sql \
 SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined
 
-.PHONY: all help deps demo test test-asan test-valgrind static load fuzz \
+.PHONY: all help deps demo test test-portal screenshots test-asan \
+	test-valgrind static load fuzz \
 	install clean
 
 all: $(MODULE)
@@ -25,6 +26,8 @@ help:
 	@echo 'make static NGINX_SRC=DIR  build an nginx with the module inside'
 	@echo 'make demo               deliver an event and show it (DEMO_ONCE=1: then end)'
 	@echo 'make test               run the tests (TESTS="t/a.t t/b.t" for some)'
+	@echo 'make test-portal        those of the portal, in a browser (PORTAL_EVENTS=1000000)'
+	@echo 'make screenshots        the pictures of docs/screenshots, anew'
 	@echo 'make test-asan          run them with AddressSanitizer and UBSan'
 	@echo 'make test-valgrind      run some of them under valgrind'
 	@echo 'make fuzz NGINX_SRC=DIR  fuzz URLs, addresses and JSON (FUZZ_TIME, seconds each)'
@@ -52,13 +55,23 @@ VALGRIND_TESTS ?= t/api_companies.t t/api_webhooks.t t/ingest_body.t t/json.t \
 	t/ingest_batch.t t/ingest_idempotency.t t/secret_rotation.t \
 	t/verify_standard_webhooks.t
 
+PORTAL_TESTS := t/portal.t t/portal_verify.t t/portal_scale.t
+
 test:
-	@sh .ci/packages build test
+	@sh .ci/packages build test portal
 	@$(MAKE) --no-print-directory $(MODULE)
 	@sh .ci/test "$(BUILD)" "$(NGINX)" $(TESTS)
 
+test-portal:
+	@$(MAKE) --no-print-directory test TESTS="$(PORTAL_TESTS)"
+
+screenshots:
+	@sh .ci/packages build test portal
+	@$(MAKE) --no-print-directory $(MODULE)
+	@sh .ci/test "$(BUILD)" "$(NGINX)" t/portal/screenshots.pl
+
 test-asan:
-	@sh .ci/packages build test
+	@sh .ci/packages build test portal
 	@SANITIZE="$(SANITIZE)" sh .ci/build dynamic "$(BUILD)/asan" "$(NGINX)" "$(NGINX_SRC)"
 	@WEBHOOK_ASAN=1 sh .ci/test "$(BUILD)/asan" "$(NGINX)" $(TESTS)
 
