@@ -66,7 +66,7 @@ test-portal:
 	@$(MAKE) --no-print-directory test TESTS="$(PORTAL_TESTS)"
 
 screenshots:
-	@sh .ci/packages build test portal
+	@sh .ci/packages build test portal pictures
 	@$(MAKE) --no-print-directory $(MODULE)
 	@sh .ci/test "$(BUILD)" "$(NGINX)" t/portal/screenshots.pl
 

@@ -69,7 +69,7 @@ function frame(c, draw, most) {
             values.map((n) => [
                 s('line', { class: 'grid', x1: x0, x2: x1, y1: y(n), y2: y(n) }),
                 s('text', { class: 'axis', x: x0 - 8, y: y(n) + 4, 'text-anchor': 'end' },
-                  n === 0 ? '0' : c.format(n)),
+                  n === 0 ? '0' : (c.axis || c.format)(n)),
             ]),
             ticks.map((i) => s('text', { class: 'axis', x: x0 + slot * (i + 0.5), y: HEIGHT - 6,
                 'text-anchor': x0 + slot * i > x1 - 24 ? 'end' : 'middle' }, c.rows[i].label)),

@@ -56,6 +56,13 @@ export function ms(n) {
 }
 
 
+/* For an axis: "5 s", "0.5 s", "200 ms". */
+
+export function shortMs(n) {
+    return n >= 1000 ? `${+(n / 1000).toFixed(2)} s` : `${+n.toFixed(2)} ms`;
+}
+
+
 export function bytes(n) {
     return n < 1024 ? `${n} B` : n < 1048576 ? `${(n / 1024).toFixed(1)} kB`
            : `${(n / 1048576).toFixed(1)} MB`;

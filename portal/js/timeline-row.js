@@ -183,8 +183,9 @@ export function row(context, hooks, g, picked, pick) {
 
 export function folded(hooks, run, picked, pick, open, toggled) {
     const first = run[run.length - 1], last = run[0];
-    const waits = run.flatMap((g) => g.events).filter((e) => e.status === 'pending' && e.next_attempt_at)
-                     .map((e) => e.next_attempt_at).sort()[0];
+    const waits = run.flatMap((g) => g.events).filter((e) => e.status === 'pending')
+        .map((e) => e.waiting_for === 'breaker' ? hooks.get(e.webhook_id)?.health.paused_until : e.next_attempt_at)
+        .filter(Boolean).sort()[0];
     const failed = last.events.filter((e) => e.status !== 'delivered');
 
     const box = h('input', { type: 'checkbox', 'aria-label': `Select these ${run.length} events ${last.event}`,
@@ -196,8 +197,9 @@ export function folded(hooks, run, picked, pick, open, toggled) {
     return h('li.event-row.run', null, h('div.event-line', null, h('label.pick', null, box),
         h('button.fold', { type: 'button', 'aria-expanded': String(open), onclick: toggled,
                            'aria-label': `${plural(run.length, 'event')} ${last.event}` }, icon('right')),
-        h('span.event-time', null, `${when(first.created_at)} – ${clock(last.created_at)}`),
-        h('span.event-name', null, last.event, h('span.times', null, `× ${run.length}`)),
+        h('time.event-time', { datetime: last.created_at, title: full(last.created_at) }, when(last.created_at)),
+        h('span.event-name', null, last.event, h('span.times', null, `× ${run.length}`),
+          h('span.run-since', null, `since ${clock(first.created_at)}`)),
         h('div.pills', null, failed.slice(0, PILLS).map((e) => h('span.pill', { class: e.status },
             icon(signs[e.status]), h('span.cut', null, data(nameOf(hooks, e.webhook_id))),
             h('span.hidden-text', null, `: ${statuses[e.status]}`))),

@@ -67,7 +67,8 @@ export function topBar(company, { leave, forget }) {
     name(colours);
 
     replace(document.getElementById('top'), h('div.top-row', null,
-        h('a.brand', { href: '#/' }, icon('hook'), h('span', null, 'Webhooks')),
+        h('a.brand', { href: '#/', 'aria-label': company ? 'Start' : null }, icon('hook'),
+          !company && h('span', null, 'Webhooks')),
         who?.admin && company && h('a.operator', { href: '#/operator/companies', onclick: forget }, 'Operator'),
         company && h('span.company', { title: company.name }, data(company.name)),
         who && nav(company),

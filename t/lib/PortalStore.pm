@@ -44,9 +44,9 @@ CREATE TEMP TABLE e (n INTEGER PRIMARY KEY, name);
 INSERT INTO e (name) VALUES $names;
 
 -- when: evenly, and then pulled towards the days
-CREATE TEMP TABLE i AS WITH RECURSIVE i (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n + 1 < $messages)
+CREATE TEMP TABLE i AS WITH RECURSIVE i (n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n + 1 < $messages + 8000000 / $step)
     SELECT n, $from + CAST(n * $step AS INTEGER)
-        + CAST(14000000 * sin(6.2831853 * ($from + n * $step) / 86400000) AS INTEGER) AS at,
+        + CAST(7000000 * sin(6.2831853 * ($from + n * $step) / 86400000) AS INTEGER) AS at,
         1 + CAST(sqrt(n * 7919 % ($name_count * $name_count)) AS INTEGER) AS name,
         n * 104729 % (SELECT count(*) FROM w) AS hook
     FROM i;
@@ -64,24 +64,24 @@ CREATE TEMP TABLE v AS SELECT m.id + 1 + k.n AS id, m.id AS message_id, w.id AS 
 INSERT OR IGNORE INTO webhook_event (id, message_id, webhook_id, company_id, status, owner, retries, due_at,
         delivered_at, attempt_id, reason)
     SELECT id, message_id, webhook_id, (SELECT id FROM company WHERE uid = '$uid'),
-        CASE WHEN luck < 4 THEN 2 ELSE 1 END, 0, luck < 60, 0, CASE WHEN luck < 4 THEN 0 ELSE at + 80 END,
-        id + CASE WHEN luck < 60 THEN 9 ELSE 8 END, CASE WHEN luck < 4 THEN 'attempts_exhausted' END FROM v ORDER BY id;
+        CASE WHEN luck < 2 THEN 2 ELSE 1 END, 0, luck < 18, 0, CASE WHEN luck < 2 THEN 0 ELSE at + 80 END,
+        id + CASE WHEN luck < 18 THEN 9 ELSE 8 END, CASE WHEN luck < 2 THEN 'attempts_exhausted' END FROM v ORDER BY id;
 INSERT OR IGNORE INTO webhook_event_log (id, previous_id, webhook_event_id, number, started_at, status_code, error, detail,
         duration, name_lookup, connect, tls, first_byte, peer, url, signed_at, signature, response_head, response_body,
         truncated)
-    SELECT id + 8, 0, id, 1, at, CASE WHEN luck < 60 THEN CASE WHEN luck % 3 THEN 503 ELSE 0 END ELSE 200 END,
-        CASE WHEN luck < 60 THEN CASE WHEN luck % 3 THEN 'http_status' ELSE 'timeout' END END, NULL,
-        CASE WHEN luck < 60 AND luck % 3 = 0 THEN 15000000 ELSE 38000 + CAST(pace * pace * pace * pace * 420000 AS INTEGER) END,
+    SELECT id + 8, 0, id, 1, at, CASE WHEN luck < 18 THEN CASE WHEN luck % 9 THEN 503 ELSE 0 END ELSE 200 END,
+        CASE WHEN luck < 18 THEN CASE WHEN luck % 9 THEN 'http_status' ELSE 'timeout' END END, NULL,
+        CASE WHEN luck < 18 AND luck % 9 = 0 THEN 15000000 ELSE 38000 + CAST(pace * pace * pace * pace * 420000 AS INTEGER) END,
         900, 9000, 21000, 36000 + CAST(pace * pace * pace * pace * 400000 AS INTEGER), '198.51.100.7', url, at / 1000,
-        lower(hex(randomblob(32))), CAST('HTTP/1.1 ' || CASE WHEN luck < 60 THEN '503 Service Unavailable' ELSE '200 OK' END
+        lower(hex(randomblob(32))), CAST('HTTP/1.1 ' || CASE WHEN luck < 18 THEN '503 Service Unavailable' ELSE '200 OK' END
             || char(13, 10) || 'Content-Type: application/json' || char(13, 10) AS BLOB),
-        CAST(CASE WHEN luck < 60 THEN 'busy' ELSE '{"ok":true}' END AS BLOB), 0 FROM v ORDER BY id;
+        CAST(CASE WHEN luck < 18 THEN 'busy' ELSE '{"ok":true}' END AS BLOB), 0 FROM v ORDER BY id;
 INSERT OR IGNORE INTO webhook_event_log (id, previous_id, webhook_event_id, number, started_at, status_code, error, detail,
         duration, name_lookup, connect, tls, first_byte, peer, url, signed_at, signature, response_head, response_body,
         truncated)
-    SELECT id + 9, id + 8, id, 2, at + 60000, CASE WHEN luck < 4 THEN 500 ELSE 200 END,
-        CASE WHEN luck < 4 THEN 'http_status' END, NULL, 52000, 900, 9000, 21000, 50000, '198.51.100.7', url, at / 1000 + 60,
-        lower(hex(randomblob(32))), CAST('HTTP/1.1 200 OK' AS BLOB), CAST('{"ok":true}' AS BLOB), 0 FROM v WHERE luck < 60 ORDER BY id;
+    SELECT id + 9, id + 8, id, 2, at + 60000, CASE WHEN luck < 2 THEN 500 ELSE 200 END,
+        CASE WHEN luck < 2 THEN 'http_status' END, NULL, 52000, 900, 9000, 21000, 50000, '198.51.100.7', url, at / 1000 + 60,
+        lower(hex(randomblob(32))), CAST('HTTP/1.1 200 OK' AS BLOB), CAST('{"ok":true}' AS BLOB), 0 FROM v WHERE luck < 18 ORDER BY id;
 UPDATE store SET last_id = max(last_id, (SELECT max(id) FROM webhook_event_log));
 COMMIT;
 PRAGMA wal_checkpoint(TRUNCATE);

@@ -6,7 +6,7 @@ import { h, replace, add, say, data } from '../dom.js';
 import * as api from '../api.js';
 import { note } from '../router.js';
 import { button, empty, head, link, notice, skeleton } from '../ui.js';
-import { plural } from '../format.js';
+import { plural, when } from '../format.js';
 import { filterOf, fold, mark, merge, page } from '../timeline.js';
 import { folded, row } from '../timeline-row.js';
 import { filterBar } from '../events-filter.js';
@@ -91,6 +91,7 @@ export async function events(context) {
         }
 
         list.hidden = groups.length === 0;
+        list.classList.toggle('dated', groups.some((g) => when(g.created_at).includes(',')));
         bar();
     };
 

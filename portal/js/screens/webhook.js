@@ -7,7 +7,7 @@ import * as api from '../api.js';
 import { note } from '../router.js';
 import { notice, segmented, skeleton } from '../ui.js';
 import { bars, lines, ranks } from '../charts.js';
-import { clock, compact, count, date, full, ms, percent } from '../format.js';
+import { clock, compact, count, date, full, ms, percent, shortMs } from '../format.js';
 import { webhookPage } from './webhook-head.js';
 
 const HOUR = 3600000;
@@ -86,7 +86,7 @@ function charts(range, s, id) {
                 series: [{ name: 'delivered', kind: 'good', of: of('delivered') },
                          { name: 'to be tried again', kind: 'warn', of: of('again') },
                          { name: 'given up', kind: 'bad', of: of('failed') }] }),
-            lines({ title: 'Latency', rows: late, format: ms,
+            lines({ title: 'Latency', rows: late, format: ms, axis: shortMs,
                 summary: s.total.latency_ms ? `half of the attempts within ${ms(s.total.latency_ms.p50)}, `
                     + `99 of 100 within ${ms(s.total.latency_ms.p99)}` : 'no attempts',
                 series: [{ name: 'p50', kind: 'p50', of: of('p50') }, { name: 'p95', kind: 'p95', of: of('p95') },
