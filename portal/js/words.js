@@ -93,7 +93,7 @@ function hint(code) {
          : code === 413 ? 'It accepts only smaller bodies.'
          : code === 429 ? 'It asks for rest.'
          : code >= 300 && code < 400 ? 'Redirects are not followed: use the final URL.'
-         : code >= 500 ? 'The endpoint has an error of its own.'
+         : code >= 500 ? 'Its own server has an error: look at its log.'
          : errors.http_status[1];
 }
 

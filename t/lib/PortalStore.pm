@@ -71,7 +71,7 @@ INSERT OR IGNORE INTO webhook_event_log (id, previous_id, webhook_event_id, numb
         truncated)
     SELECT id + 8, 0, id, 1, at, CASE WHEN luck < 18 THEN CASE WHEN luck % 9 THEN 503 ELSE 0 END ELSE 200 END,
         CASE WHEN luck < 18 THEN CASE WHEN luck % 9 THEN 'http_status' ELSE 'timeout' END END, NULL,
-        CASE WHEN luck < 18 AND luck % 9 = 0 THEN 15000000 ELSE 38000 + CAST(pace * pace * pace * pace * 420000 AS INTEGER) END,
+        CASE WHEN luck < 18 AND luck % 9 = 0 THEN 2400000 ELSE 38000 + CAST(pace * pace * pace * pace * 420000 AS INTEGER) END,
         900, 9000, 21000, 36000 + CAST(pace * pace * pace * pace * 400000 AS INTEGER), '198.51.100.7', url, at / 1000,
         lower(hex(randomblob(32))), CAST('HTTP/1.1 ' || CASE WHEN luck < 18 THEN '503 Service Unavailable' ELSE '200 OK' END
             || char(13, 10) || 'Content-Type: application/json' || char(13, 10) AS BLOB),

@@ -123,9 +123,6 @@ const trouble = (await api('GET', `/companies/acme/webhook-events?webhook=${id('
 await go(page, `/events/${trouble.message_id}`);
 await page.waitForSelector('.attempt[open]');
 await shot('event', { most: 1300 });
-await theme('dark');
-await shot('event-dark', { most: 1300 });
-await theme('light');
 
 await api('POST', '/companies', { uid: 'novel', name: 'Novel Bank' });
 await session(page, 'novel');

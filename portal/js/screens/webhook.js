@@ -61,7 +61,7 @@ function figures(t) {
              rate === null ? null : rate < 0.5 ? 'bad' : rate < 0.95 ? 'warn' : 'good'),
         tile('Events', compact(t.webhook_events), `${compact(t.attempts)} attempts`),
         tile('Failed', compact(t.failed), 'given up', t.failed > 0 ? 'bad' : null),
-        tile('Latency', ms(t.latency_ms?.p50 ?? null), t.latency_ms && `p95 ${ms(t.latency_ms.p95)}`));
+        tile('Latency', ms(t.latency_ms?.p50 ?? null), t.latency_ms && `median, p95 ${ms(t.latency_ms.p95)}`));
 }
 
 
