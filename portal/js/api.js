@@ -148,6 +148,3 @@ export async function all(path, { query, signal, most = 1000, each = () => {} } 
 export function of(company, ...parts) {
     return ['companies', company, ...parts].map(encodeURIComponent).join('/');
 }
-
-
-export const root = base;

@@ -3,7 +3,7 @@
  * be kept, and shared with colleagues.
  */
 
-import { h, replace, unique } from './dom.js';
+import { h, unique } from './dom.js';
 import { button } from './ui.js';
 import { icon } from './icons.js';
 import { statuses } from './words.js';

@@ -62,7 +62,7 @@ export function member(text, name) {
 
 /* Indented; the text as it is where it is no JSON. */
 
-export function pretty(text) {
+function pretty(text) {
     try {
         JSON.parse(text);
         return lay(text).map((p) => p.text).join('');

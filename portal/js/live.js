@@ -3,7 +3,7 @@
  */
 
 import { h } from './dom.js';
-import { ago, duration, full, when } from './format.js';
+import { ago, duration, full } from './format.js';
 
 
 function text(element) {
@@ -52,9 +52,4 @@ export function until(iso, before, due) {
 
     element.textContent = text(element);
     return element;
-}
-
-
-export function at(iso) {
-    return h('time', { datetime: iso, title: full(iso) }, when(iso));
 }

@@ -4,7 +4,7 @@
 
 import { h, replace, data, unique } from './dom.js';
 import * as api from './api.js';
-import { badge, button, busy, link, skeleton, status, toast } from './ui.js';
+import { button, link, skeleton, status, toast } from './ui.js';
 import { icon } from './icons.js';
 import { host, ms, plural, when, full, clock } from './format.js';
 import { attempt, reason, statuses, waiting } from './words.js';

@@ -7,7 +7,7 @@ const focused = (page) => page.evaluate(() => {
     return (e.getAttribute('aria-label') || e.textContent || e.tagName).trim();
 });
 
-export async function run(page, context) {
+export async function run(page) {
     await api('POST', '/companies', { uid: 'keys', name: 'Keys', enabled: true });
     const w = await api('POST', '/companies/keys/webhooks', { url: `${env.RECEIVER}/ok`, events: ['a'], description: 'Only' });
 
@@ -130,5 +130,4 @@ export async function run(page, context) {
     await page.waitForSelector('h1:has-text("Events")');
     ok(true, '... and another try');
     page.bad.splice(0);
-    void context;
 }

@@ -94,6 +94,18 @@ export async function run(page) {
     ok(/Down .*Failing since .*answered 503/s.test(await page.innerText('.notice.bad')), 'what is down is said above');
     await audit(page, 'events, with an endpoint that is down');
 
+    // an attempt whose time has come is seen without a click
+
+    await api('POST', '/companies/line/webhooks', { url: `${env.RECEIVER}/fail/1/line`, events: ['soon'], description: 'Soon',
+        retry_delays: ['4s'] });
+    await ingest('line', 'soon', 1);
+    await waitFor('its first attempt', async () =>
+        (await api('GET', '/companies/line/webhook-events?event=soon')).data[0].waiting_for === 'schedule');
+    await go(page, '/events?event=soon');
+    await page.waitForSelector('.event-row .pill.pending');
+    await page.waitForSelector('.event-row .pill.delivered', { timeout: 20000 });
+    ok(true, 'a countdown ends with what came of it');
+
     // what was deleted
 
     await api('DELETE', `/companies/line/webhooks/${good.id}`);

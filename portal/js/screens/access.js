@@ -4,7 +4,7 @@
 
 import { h, replace, say } from '../dom.js';
 import * as api from '../api.js';
-import { field, button, busy, notice, head } from '../ui.js';
+import { field, button, busy, head } from '../ui.js';
 import { icon } from '../icons.js';
 import * as live from '../live.js';
 

@@ -16,6 +16,7 @@ import { label } from './webhooks.js';
 import * as live from '../live.js';
 
 const EVERY = 2000;             // ms between two looks of the live tail
+const MOST = 1000;              // rows of it; then half of them are dropped
 
 
 export async function events(context) {
@@ -30,7 +31,7 @@ export async function events(context) {
 
     let query = context.query;
     let filter = filterOf(query);
-    let groups = [], cursor = null, turn = 0;
+    let groups = [], cursor = null, turn = 0, dropped = false;
 
     const [hooks, types] = await Promise.all([
         api.all(path('webhooks'), { signal }),
@@ -58,7 +59,10 @@ export async function events(context) {
     const draw = () => {
         const wanted = fold(groups).flatMap((g) => {
             if (!g.run) {
-                return [element(g)];
+                const e = element(g);
+
+                e.classList.remove('in-run');
+                return [e];
             }
 
             const key = g.run[g.run.length - 1].id;
@@ -146,9 +150,9 @@ export async function events(context) {
         }
     };
 
-    /* What is new, and what has changed of what is shown on the first page. */
+    /* What has changed on the first page, and what is new if that is wanted. */
 
-    const look = async () => {
+    const look = async (add = true) => {
         const mine = turn;
         const got = await page(context, filterOf(query), null);
 
@@ -157,10 +161,15 @@ export async function events(context) {
         }
 
         const known = new Set(groups.map((g) => g.id));
-        const fresh = got.groups.filter((g) => !known.has(g.id));
+        const fresh = add ? got.groups.filter((g) => !known.has(g.id)) : [];
         const now = new Map(got.groups.map((g) => [g.id, g]));
 
         groups = [...fresh, ...groups.map((g) => now.get(g.id) || g)];
+        if (groups.length > MOST) {
+            groups.splice(MOST / 2).forEach((g) => { rows.delete(g.id); picked.delete(g.id); });
+            replace(foot, h('p.quiet', null, `Live keeps the newest ${MOST / 2}. Switch it off to go further back.`));
+            dropped = true;
+        }
         if (groups.length === fresh.length) {
             cursor = got.next;
             footer();
@@ -177,9 +186,12 @@ export async function events(context) {
         tail.on = !tail.on;
         follow.setAttribute('aria-pressed', String(tail.on));
         tail.stop?.();
-        tail.stop = tail.on ? visit.every(EVERY, look) : null;
+        tail.stop = tail.on ? visit.every(EVERY, () => look()) : null;
         if (tail.on) {
             look().catch(() => {});
+        } else if (dropped) {
+            dropped = false;
+            load();
         }
         say(tail.on ? 'New events appear as they happen' : 'The list stays as it is');
     }, { icon: 'play' });
@@ -235,6 +247,12 @@ export async function events(context) {
         draw();
         load();
     });
+
+    // an attempt that was due has been made by now
+
+    visit.every(5000, () => !tail.on && groups.slice(0, 50).some((g) => g.events.some((e) =>
+        e.status === 'pending' && e.next_attempt_at && Date.parse(e.next_attempt_at) < Date.now() - 1000))
+        ? look(false) : null);
 
     load();                     // a search may take its time: the screen is there
 

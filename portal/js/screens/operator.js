@@ -2,7 +2,7 @@
  * The operator's view: who asks for access, and all companies.
  */
 
-import { h, replace, add, say, data } from '../dom.js';
+import { h, replace, add, data } from '../dom.js';
 import * as api from '../api.js';
 import * as session from '../session.js';
 import { go } from '../router.js';

@@ -3,7 +3,7 @@
  * provider's application and do not see this.
  */
 
-import { h, replace } from '../dom.js';
+import { h } from '../dom.js';
 import * as api from '../api.js';
 import * as session from '../session.js';
 import { run } from '../router.js';

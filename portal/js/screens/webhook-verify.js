@@ -3,7 +3,7 @@
  * with its secret, in the browser.
  */
 
-import { h, replace, data } from '../dom.js';
+import { h, replace } from '../dom.js';
 import * as api from '../api.js';
 import { note } from '../router.js';
 import { button, busy, copyButton, field, fieldError, notice } from '../ui.js';

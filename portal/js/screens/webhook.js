@@ -53,7 +53,7 @@ function outcomes(range, buckets) {
 
 function figures(t) {
     const tile = (name, value, sub, kind) => h('div.tile', null, h('dt', null, name),
-        h('dd', { class: kind }, value, sub && h('span.quiet', null, sub)));
+        h('dd', { class: kind }, value, ' ', h('span.quiet', null, sub)));
     const rate = t.success_rate;
 
     return h('dl.tiles', null,

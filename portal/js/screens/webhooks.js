@@ -4,7 +4,7 @@
 
 import { h, replace, data } from '../dom.js';
 import * as api from '../api.js';
-import { badge, button, empty, head, link, notice } from '../ui.js';
+import { badge, empty, head, link, notice } from '../ui.js';
 import { spark } from '../charts.js';
 import { compact, host, percent, plural } from '../format.js';
 import { state } from '../words.js';
