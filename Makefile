@@ -7,7 +7,7 @@ CC ?= cc
 DESTDIR ?=
 
 MODULE := $(BUILD)/ngx_http_webhook_module.so
-SOURCES := config sql/embed.sh .ci/build $(wildcard sql/sqlite/*.sql \
+SOURCES := config sql/embed.sh docs/embed.sh docs/openapi.yaml .ci/build $(wildcard sql/sqlite/*.sql \
 	sql/sqlite/migrations/*.sql ngx_http_webhook_module/*.[ch] \
 	ngx_http_webhook_module/store/*.[ch])
 

@@ -185,7 +185,9 @@ ngx_http_webhook_api_role(ngx_http_webhook_api_t *api)
     route = api->route;
     principal = api->principal;
 
-    if (principal->role == NGX_HTTP_WEBHOOK_ADMIN) {
+    if (principal->role == NGX_HTTP_WEBHOOK_ADMIN
+        || route->roles == NGX_HTTP_WEBHOOK_FOR_ANY_KEY)
+    {
         return NGX_DECLINED;
     }
 

@@ -33,13 +33,14 @@ typedef ngx_int_t (*ngx_http_webhook_api_pt)(ngx_http_webhook_api_t *api);
 /*
  * The routes, which end with one without a path.  Beside an admin, for whom
  * all are, a route may be for the company that its path names, where it has
- * access, or whether it has access or not.
+ * access, or whether it has access or not, or for whoever has a key.
  */
 
 typedef enum {
     NGX_HTTP_WEBHOOK_FOR_ADMIN = 0,
     NGX_HTTP_WEBHOOK_FOR_COMPANY,
-    NGX_HTTP_WEBHOOK_FOR_ANY_COMPANY
+    NGX_HTTP_WEBHOOK_FOR_ANY_COMPANY,
+    NGX_HTTP_WEBHOOK_FOR_ANY_KEY
 } ngx_http_webhook_roles_e;
 
 typedef struct {
@@ -225,6 +226,7 @@ ngx_int_t ngx_http_webhook_api_event_type_delete(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_stats(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_status(ngx_http_webhook_api_t *api);
 ngx_int_t ngx_http_webhook_api_metrics(ngx_http_webhook_api_t *api);
+ngx_int_t ngx_http_webhook_api_openapi(ngx_http_webhook_api_t *api);
 
 
 #endif /* _NGX_HTTP_WEBHOOK_API_H_INCLUDED_ */

@@ -18,6 +18,7 @@
 #define ADMIN        NGX_HTTP_WEBHOOK_FOR_ADMIN
 #define COMPANY      NGX_HTTP_WEBHOOK_FOR_COMPANY
 #define ANY_COMPANY  NGX_HTTP_WEBHOOK_FOR_ANY_COMPANY
+#define ANY_KEY      NGX_HTTP_WEBHOOK_FOR_ANY_KEY
 
 
 ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
@@ -109,6 +110,8 @@ ngx_http_webhook_route_t  ngx_http_webhook_routes[] = {
       ngx_http_webhook_api_status },
     { NGX_HTTP_GET, "metrics", 0, ADMIN,
       ngx_http_webhook_api_metrics },
+    { NGX_HTTP_GET, "openapi.json", 0, ANY_KEY,
+      ngx_http_webhook_api_openapi },
 
     { 0, NULL, 0, 0, NULL }
 };

@@ -70,8 +70,8 @@ static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
 };
 
 
-static ngx_int_t ngx_http_webhook_header(ngx_http_request_t *r,
-    const char *name, const char *value);
+static ngx_int_t ngx_http_webhook_send_body(ngx_http_request_t *r,
+    ngx_uint_t status, const char *type, const char *cache, ngx_str_t *text);
 static ngx_int_t ngx_http_webhook_problem_send(ngx_http_request_t *r,
     ngx_http_webhook_problem_e problem, const char *detail,
     ngx_array_t *errors);
@@ -108,6 +108,22 @@ ngx_int_t
 ngx_http_webhook_send_typed(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *text)
 {
+    return ngx_http_webhook_send_body(r, status, type, "no-store", text);
+}
+
+
+ngx_int_t
+ngx_http_webhook_send_cached(ngx_http_request_t *r, ngx_str_t *text)
+{
+    return ngx_http_webhook_send_body(r, NGX_HTTP_OK, "application/json",
+                                      "private, no-cache", text);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_send_body(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, const char *cache, ngx_str_t *text)
+{
     ngx_int_t     rc;
     ngx_buf_t    *b;
     ngx_chain_t   out;
@@ -118,7 +134,7 @@ ngx_http_webhook_send_typed(ngx_http_request_t *r, ngx_uint_t status,
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_length_n = text->len;
 
-    if (ngx_http_webhook_header(r, "Cache-Control", "no-store") != NGX_OK) {
+    if (ngx_http_webhook_header(r, "Cache-Control", cache) == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -151,7 +167,7 @@ ngx_http_webhook_send_typed(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-static ngx_int_t
+ngx_table_elt_t *
 ngx_http_webhook_header(ngx_http_request_t *r, const char *name,
     const char *value)
 {
@@ -159,7 +175,7 @@ ngx_http_webhook_header(ngx_http_request_t *r, const char *name,
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     ngx_memzero(h, sizeof(ngx_table_elt_t));
@@ -170,7 +186,7 @@ ngx_http_webhook_header(ngx_http_request_t *r, const char *name,
     h->value.data = (u_char *) value;
     h->value.len = ngx_strlen(value);
 
-    return NGX_OK;
+    return h;
 }
 
 
@@ -259,13 +275,13 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
     if (p->status == NGX_HTTP_UNAUTHORIZED
         && ngx_http_webhook_header(r, "WWW-Authenticate",
                                    "Bearer realm=\"webhook\"")
-           != NGX_OK)
+           == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (p->status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_http_webhook_header(r, "Retry-After", "1") != NGX_OK)
+        && ngx_http_webhook_header(r, "Retry-After", "1") == NULL)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -93,6 +93,13 @@ ngx_int_t ngx_http_webhook_send_json(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_webhook_problem(ngx_http_request_t *r,
     ngx_http_webhook_problem_e problem, const char *detail);
 
+/* JSON that a client may keep, and asks about by the ETag that was set. */
+ngx_int_t ngx_http_webhook_send_cached(ngx_http_request_t *r, ngx_str_t *text);
+
+/* Adds a header to the answer; the texts must live as long.  NULL: no memory. */
+ngx_table_elt_t *ngx_http_webhook_header(ngx_http_request_t *r,
+    const char *name, const char *value);
+
 /* INVALID with the list of what is wrong, an array of ..._error_t. */
 ngx_int_t ngx_http_webhook_invalid(ngx_http_request_t *r, ngx_array_t *errors);
 
