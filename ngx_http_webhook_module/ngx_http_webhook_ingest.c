@@ -52,6 +52,11 @@ ngx_http_webhook_ingest_allowed(ngx_http_request_t *r)
     }
 
     if (r->method != NGX_HTTP_POST) {
+
+        if (ngx_http_webhook_header(r, "Allow", "POST") == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
         return ngx_http_webhook_refuse(r, NGX_HTTP_WEBHOOK_METHOD_NOT_ALLOWED,
                                        "Events are ingested by POST");
     }

@@ -171,8 +171,10 @@ sub run_nginx {
     return ($code, slurp($out));
 }
 
+# The status that the API is to answer with, where it is not a good one.
+
 sub start {
-    my $self = shift;
+    my ($self, $wanted) = @_;
 
     $self->write_config;
     unlink "$self->{dir}/logs/nginx.pid";     # of one that was killed
@@ -185,7 +187,7 @@ sub start {
 
     $self->wait_for('the store', sub {
         my ($status) = $self->api('GET', '/companies');
-        return $status == 200 || $status == 401;
+        return $wanted ? $status == $wanted : $status == 200 || $status == 401;
     });
 
     return $self;
@@ -316,6 +318,38 @@ sub api_ok {
     croak "$method $path: $status $r->{content}" unless $status =~ /^2/;
 
     return $data;
+}
+
+# Runs a test in Node, t/lib/api/NAME.js, whose results become this test's.
+
+sub phase {
+    my ($self, $name, %config) = @_;
+
+    my $pid = open my $fh, '-|';
+    die "fork: $!" unless defined $pid;
+
+    if ($pid == 0) {
+        exec { 'node' } 'node', "t/lib/api/$name.js", $json->encode(\%config)
+            or POSIX::_exit(127);
+    }
+
+    my $test = Test::More->builder; my $began = time;
+    my $n = 0;
+
+    while (my $line = <$fh>) {
+        if ($line =~ /^(not )?ok - (.*)/) {
+            $test->ok(!$1, $2);
+            $n++;
+        } elsif ($line =~ /^# (.*)/) {
+            $test->diag($1);
+        } else {
+            $test->note($line);
+        }
+    }
+
+    close $fh;
+    $test->note(sprintf "%.1f s", time - $began);
+    $test->ok($n && $? >> 8 <= 1, "$name.js has run");
 }
 
 # A company with access and a webhook; returns the webhook with its secret.
@@ -653,6 +687,13 @@ sub slurp {
     local $/;
     my $text = <$fh>;
     return defined $text ? $text : '';
+}
+
+sub spew {
+    my ($file, $text) = @_;
+    open my $fh, '>:raw', $file or die "$file: $!";
+    print $fh $text;
+    close $fh or die "$file: $!";
 }
 
 # Lines of the error log that should not be there.

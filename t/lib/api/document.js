@@ -168,7 +168,14 @@ function codes(response) {
 }
 
 function find(method, target) {
-    const pathname = decodeURI(target.split('?')[0]);
+    let pathname;
+
+    try {
+        pathname = decodeURIComponent(target.split('?')[0]);     // as nginx does
+    } catch (e) {
+        return undefined;
+    }
+
     const wanted = method === 'HEAD' ? 'GET' : method;
 
     return operations.find((op) => op.method === wanted && op.pattern.test(pathname));
