@@ -171,7 +171,8 @@ function find(method, target) {
     let pathname;
 
     try {
-        pathname = decodeURIComponent(target.split('?')[0]);     // as nginx does
+        pathname = decodeURIComponent(target.split('?')[0])      // as nginx does
+                   .replace(/\/{2,}/g, '/');
     } catch (e) {
         return undefined;
     }
