@@ -235,8 +235,8 @@ ngx_http_webhook_stats_render(ngx_http_request_t *r, ngx_http_webhook_op_t *op)
     }
 
     ngx_http_webhook_json_object(w, NULL);
-    ngx_http_webhook_json_time(w, "since", stats->since);
-    ngx_http_webhook_json_time(w, "until", stats->until);
+    ngx_http_webhook_json_date(w, "since", stats->since);
+    ngx_http_webhook_json_date(w, "until", stats->until);
     ngx_http_webhook_json_cstring(w, "bucket", bucket->name);
     ngx_http_webhook_json_boolean(w, "complete", stats->complete_until == 0);
     ngx_http_webhook_json_time(w, "complete_until", stats->complete_until);
@@ -285,7 +285,7 @@ ngx_http_webhook_stats_each(ngx_http_webhook_json_writer_t *w,
              start += stats->bucket)
         {
             ngx_http_webhook_json_object(w, NULL);
-            ngx_http_webhook_json_time(w, "start", start);
+            ngx_http_webhook_json_date(w, "start", start);
             ngx_http_webhook_stats_counts(w, counts++, 0);
             ngx_http_webhook_json_close_object(w);
         }
@@ -331,7 +331,7 @@ ngx_http_webhook_stats_whole(ngx_http_webhook_json_writer_t *w,
     for (start = stats->since; start < stats->until; start += stats->bucket) {
 
         ngx_http_webhook_json_object(w, NULL);
-        ngx_http_webhook_json_time(w, "start", start);
+        ngx_http_webhook_json_date(w, "start", start);
         ngx_http_webhook_stats_counts(w, counts, messages);
         ngx_http_webhook_stats_latency(w, counts, latency);
         ngx_http_webhook_json_close_object(w);

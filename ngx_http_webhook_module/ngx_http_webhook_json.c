@@ -676,14 +676,22 @@ void
 ngx_http_webhook_json_time(ngx_http_webhook_json_writer_t *w, const char *key,
     int64_t msec)
 {
+    if (msec) {
+        ngx_http_webhook_json_date(w, key, msec);
+
+    } else {
+        ngx_http_webhook_json_null(w, key);
+    }
+}
+
+
+void
+ngx_http_webhook_json_date(ngx_http_webhook_json_writer_t *w, const char *key,
+    int64_t msec)
+{
     u_char     buf[sizeof("1970-01-01T00:00:00.000Z") + NGX_INT_T_LEN];
     ngx_tm_t   tm;
     ngx_str_t  text;
-
-    if (msec == 0) {
-        ngx_http_webhook_json_null(w, key);
-        return;
-    }
 
     ngx_gmtime((time_t) (msec / 1000), &tm);
 

@@ -109,8 +109,12 @@ void ngx_http_webhook_json_raw(ngx_http_webhook_json_writer_t *w,
 void ngx_http_webhook_json_id(ngx_http_webhook_json_writer_t *w,
     const char *key, const char *prefix, ngx_http_webhook_id_t id);
 
-/* Milliseconds since the epoch as an RFC 3339 time, null where 0. */
+/* Milliseconds since the epoch as an RFC 3339 time, null where 0 ... */
 void ngx_http_webhook_json_time(ngx_http_webhook_json_writer_t *w,
+    const char *key, int64_t msec);
+
+/* ... or where that is a time, too. */
+void ngx_http_webhook_json_date(ngx_http_webhook_json_writer_t *w,
     const char *key, int64_t msec);
 
 /* Gives the text, which lives in the writer.  NGX_ERROR without memory. */

@@ -246,6 +246,20 @@ async function uses(client, config, keys) {
     await $('GET', `/keys/${session.json.id}`);
     await $('DELETE', `/keys/${key.json.id}`);
 
+    // statistics, and how the server is
+
+    const ago = (h) => new Date(Date.now() - h * 3600000).toISOString();
+    for (const q of ['', '?bucket=1m', '?until=1970-01-01T00:30:00Z', `?bucket=1d&since=${ago(48)}&until=${ago(24)}`, '?by=webhook&limit=1',
+                     '?by=webhook&bucket=5m&since=' + ago(2), `?webhook=${fixture.webhook}`,
+                     `?webhook=${full.json.id}`, `?webhook=${world.missing('webhook')}`,
+                     `?since=${ago(1)}&until=${ago(2)}`, `?bucket=1m&since=${ago(100)}`,
+                     `?webhook=${fixture.webhook}&by=webhook`])
+    {
+        await $('GET', `${at}/stats${q}`);
+    }
+    await $('GET', '/status');
+    await $('GET', '/metrics');
+
     // the document
 
     const document = await $('GET', '/openapi.json', undefined, { key: keys.ingest });

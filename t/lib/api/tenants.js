@@ -67,6 +67,11 @@ function blind(x, ids) {
     return JSON.stringify([x.status, headers, text]);
 }
 
+function isList(op) {
+    const { schema } = op.responses[200].content['application/json'] || {};
+    return api.keyword(schema, 'properties').some((p) => p.data);
+}
+
 // All that a company has, as an admin sees it.
 
 async function dump(client, c, known) {
@@ -80,7 +85,7 @@ async function dump(client, c, known) {
 
     const lists = api.operations.filter((op) => op.method === 'GET' && op.names.join() === 'company'
                                                 && op.template.startsWith('/companies/{company}/')
-                                                && op.query.some((p) => p.name === 'cursor'));
+                                                && isList(op));
 
     await get(at);
     for (const op of lists) {
