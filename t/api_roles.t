@@ -15,8 +15,8 @@ CONF
 
 my $json = JSON::PP->new->utf8->canonical;
 
-# whom a route is for beside an admin: nobody, a company with access, or any;
-# a new route has to be told of here
+# whom a route is for beside an admin: nobody, a company with access, any, or
+# whoever has a key; a new route has to be told of here
 
 my @routes = (
     [ 'POST companies', '', '{}' ],
@@ -59,6 +59,7 @@ my @routes = (
     [ 'GET event-types/*', 'company' ],
     [ 'PATCH event-types/*', '', '{}' ],
     [ 'DELETE event-types/*', '' ],
+    [ 'GET openapi.json', 'key' ],
 );
 
 my $source = WebhookTest::slurp('ngx_http_webhook_module/ngx_http_webhook_api_routes.c');
@@ -114,6 +115,11 @@ for my $r (@routes) {
 
     is_allowed("$route: $_", ask($_, $route, $body, 'none-such'))
         for $of ? () : qw(root admin);
+
+    if ($for eq 'key') {
+        is_allowed("$route: $_", ask($_, $route)) for sort keys %key;
+        next;
+    }
 
     for my $who (qw(ingest bound)) {
         my ($status, $code) = ask($who, $route, $body, 'acme');

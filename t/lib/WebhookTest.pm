@@ -287,7 +287,32 @@ sub http {
             },
         });
 
+    $self->record($method, $path, $r, %o) if $ENV{WEBHOOK_CONTRACT};
+
     return $r;
+}
+
+# Keeps an exchange with the API for t/lib/api/recorded.js.
+
+sub record {
+    my ($self, $method, $path, $r, %o) = @_;
+
+    my $admin = ($self->{admin} || '/api/') =~ s{/$}{}r;
+    my $to = $path =~ m{^/events(?:\?|$)} ? $path
+             : $path =~ m{^\Q$admin\E(/.*)} ? $1 : return;
+
+    return if $r->{status} == 599;                 # no answer
+
+    open my $fh, '>>', "$ENV{WEBHOOK_CONTRACT}/$$" or die $!;
+    print $fh $json->encode({
+        test => $0, method => $method, path => $to, status => 0 + $r->{status},
+        headers => { 'content-type' => 'application/json',
+                     map { lc $_ => $o{headers}{$_} } keys %{ $o{headers} || {} } },
+        body => defined $o{content} ? $o{content} : '',
+        answer => { headers => $r->{headers},
+                    body => defined $r->{content} ? $r->{content} : '' },
+    }), "\n";
+    close $fh;
 }
 
 sub root_key {
