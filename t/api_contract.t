@@ -49,8 +49,9 @@ is_deeply(\%documented, \%routes, 'the document has the routes, and who may use 
 # the exchanges
 
 my %config = (
-    port => $t->{port}, admin => '/api', key => $t->root_key, dir => $t->dir,
+    port => $t->{port}, admin => '/api', key => $t->root_key, dir => $t->dir, store => $t->store,
     ok => $t->url('/ok'), fail => $t->url('/status/500'), hang => $t->url('/hang'),
+    slow => $t->url('/slow/' . 1000 * $t->{scale}),
 );
 
 $t->phase('contract', %config, phase => 'main');

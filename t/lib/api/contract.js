@@ -7,6 +7,7 @@
 'use strict';
 
 const fs = require('fs');
+const { execFileSync } = require('child_process');
 const api = require('./document');
 const { tap, run } = require('./client');
 const world = require('./world');
@@ -28,6 +29,7 @@ const BODIES = {
     createWebhook: () => ({ url: fixture.url, events: ['*'] }),
     createEventType: { name: 'an.event' },
     createKey: { name: 'A key', role: 'admin' },
+    createReplay: () => ({ webhook_id: fixture.webhook, source: 'messages', dry_run: true }),
 };
 
 let fixture;
@@ -139,7 +141,7 @@ async function uses(client, config, keys) {
 
     // companies
 
-    const made = await $('POST', '/companies', { uid: 'third', name: 'é', enabled: true });
+    const third = await $('POST', '/companies', { uid: 'third', name: 'é', enabled: true });
     await $('POST', '/companies', { uid: 'third', name: 'again' });
     await $('POST', '/companies', { uid: null, name: 'without' });
     await $('GET', '/companies');
@@ -149,7 +151,7 @@ async function uses(client, config, keys) {
     await $('PATCH', '/companies/third', { name: 'other', uid: 'fourth', enabled: false });
     await $('PATCH', '/companies/fourth', { uid: 'acme' });
     await $('PATCH', '/companies/fourth', { uid: null }, { type: 'application/merge-patch+json' });
-    await $('DELETE', `/companies/${made.json.id}`);
+    await $('DELETE', `/companies/${third.json.id}`);
 
     await $('POST', '/companies/shut/access-requests', { message: 'please' },
             { key: keys['company without access'] });
@@ -217,6 +219,105 @@ async function uses(client, config, keys) {
         await $('GET', `${at}/webhook-events/${e.id}`);
     }
 
+    for (const list of ['messages', 'webhook-events']) {
+        const since = new Date(Date.now() - 3600000).toISOString();
+        for (const q of [`since=${since}`, `until=${since}`, `since=${since}&q=acme`, 'q=acme', `since=${since}&q=%ff`,
+                         `id=${list === 'messages' ? fixture.message : fixture.webhook_event}`])
+        {
+            await $('GET', `${at}/${list}?${q}`);
+        }
+    }
+    await $('GET', `${at}/messages`);
+    await pages(client, `${at}/messages`);
+    await $('GET', `${at}/messages/${fixture.message}`);
+
+    // retry and cancel, tests that wait
+
+    const events = `${at}/webhook-events`;
+    const hook = async (url, more) => `${at}/webhooks/${(await client.ok('POST', `${at}/webhooks`,
+        { json: { url, events: ['own.event'], ...more } })).id}`;
+    const own = async (of) => {
+        const { id } = await client.ok('POST', '/events', { json: { ...event, event: 'own.event', payload: of } });
+        return (await client.ok('GET', `${events}?message=${id}`)).data[0].id;
+    };
+    const settled = (id) => client.until(`${id} to settle`, async () => {
+        const e = await client.ok('GET', `${events}/${id}`);
+        return e.status !== 'pending' && e;
+    });
+
+    await $('POST', `${events}/${fixture.failed}/retry`);
+    await settled(fixture.failed);
+    await $('POST', `${events}/${fixture.webhook_event}/cancel`);
+    await $('POST', `/companies/shut/webhook-events/${fixture.failed}/retry`);
+    await $('POST', `/companies/shut/replays`, { webhook_id: fixture.webhook, source: 'messages' });
+
+    const slow = await hook(config.slow, { retry_delays: ['1h'] });
+    const running = await own('running');
+    await $('POST', `${events}/${running}/retry`);
+    await $('POST', `${events}/${running}/cancel`);
+    await settled(running);
+    const waited = $('POST', `${slow}/test?wait=20s`);
+    const test = await client.until('the test', async () =>
+        (await client.ok('GET', `${events}?event=test.webhook-event&status=pending`)).data[0]);
+    await $('DELETE', `${at}/messages/${test.message_id}`);
+    await waited;
+    await $('POST', `${slow}/test?wait=20s`);
+    await $('POST', `${slow}/test?wait=1ms`);
+    await $('POST', `${slow}/test?wait=1h`);
+
+    const off = await own('disabled');
+    await settled(off);
+    await $('PATCH', slow, { enabled: false });
+    await $('POST', `${events}/${off}/retry`);
+    await $('POST', `${at}/replays`, { webhook_id: slow.split('/').pop(), source: 'messages' });
+    await $('POST', `${slow}/test?wait=20s`);
+    await $('DELETE', slow);
+    await $('POST', `${events}/${off}/retry`);
+
+    // as the retention does
+
+    const erased = await client.ok('GET', `${events}/${fixture.webhook_event}`);
+    execFileSync('sqlite3', ['-cmd', '.timeout 5000', config.store,
+        `UPDATE message SET payload = x'' WHERE id = ${number(erased.message_id)}`]);
+    await $('GET', `${at}/messages/${erased.message_id}`);
+    await $('POST', `${events}/${erased.id}/retry`);
+
+    // replays
+
+    const again = await hook(config.ok);
+    const again_id = again.split('/').pop();
+    const replay = { webhook_id: again_id, source: 'messages' };
+    await own('again');
+    await $('POST', `${at}/replays`, { ...replay, dry_run: true });
+    await $('POST', `${at}/replays`, { ...replay, webhook_id: world.missing('webhook') });
+    await $('POST', `${at}/replays`, { ...replay, filter: { status: 'failed' } });
+    const first = await $('POST', `${at}/replays`, { ...replay, source: 'webhook_events', filter: {
+        since: '2020-01-01T00:00:00Z', until: '2037-01-01T00:00:00Z', status: 'delivered', event: 'own.event' } });
+    await client.until('the replay', async () =>
+        (await client.ok('GET', `${at}/replays/${first.json.id}`)).status === 'done');
+    await $('POST', `${at}/replays/${first.json.id}/cancel`);
+    await $('GET', `${at}/replays`);
+
+    // more than a replay makes due before it waits
+
+    const many = await hook(config.hang, { concurrency: 1 });
+    const lines = [...Array(600).keys()].map((n) =>
+        JSON.stringify({ ...event, event: 'many.events', payload: n })).join('\n');
+    await $('POST', '/events', undefined, { type: 'application/x-ndjson', body: lines });
+    await $('PATCH', many, { events: ['many.events'] });
+    const made = [];
+    for (let n = 0; n < 11; n++) {
+        made.push(await $('POST', `${at}/replays`, { webhook_id: many.split('/').pop(), source: 'messages',
+                                                     filter: { event: 'many.events' } }));
+    }
+    await pages(client, `${at}/replays`);
+    await $('GET', many);
+    await $('GET', `${events}?event=many.events&status=pending`);
+    await $('POST', `${at}/replays/${made[0].json.id}/cancel`);
+    await $('POST', `${at}/replays/${made[0].json.id}/cancel`);
+    await $('DELETE', many);
+    await $('GET', `${at}/replays/${made[1].json.id}`);
+
     // event types
 
     await $('POST', '/event-types', { name: 'honeypot.alert', description: 'd', example: { a: 1 },
@@ -280,6 +381,13 @@ async function uses(client, config, keys) {
     await $('DELETE', `${at}/messages/${last.json.id}`);
 
     return document;
+}
+
+// An id as the store has it.
+
+function number(id) {
+    return [...id.split('_')[1]].reduce((n, digit) =>
+        n * 32n + BigInt('0123456789abcdefghjkmnpqrstvwxyz'.indexOf(digit)), 0n);
 }
 
 // The pages of a list are the list.

@@ -213,6 +213,7 @@ run(async (client, config) => {
     const keys = await world.keys(client, 'acme', 'other', 'shut');
 
     let count = 0;
+    let sent;
     const statuses = {};
     const problems = [];
 
@@ -238,8 +239,10 @@ run(async (client, config) => {
             if (/^[ -~]+$/.test(value)) headers[name] = value;
         }
 
-        const x = await client.request(r.op.method, target,
+        sent = client.request(r.op.method, target,
             { key: keys[r.key], headers, ...(body === undefined ? {} : { body, type: r.type }) });
+
+        const x = await sent;
 
         count++;
         statuses[x.status] = (statuses[x.status] || 0) + 1;
@@ -277,7 +280,9 @@ run(async (client, config) => {
             problems.push(`seed ${seed + round}: ${details.errorInstance || details.error}`.replace(/(.{1500}).*/g, '$1...'));
         }
 
-        // what was destroyed is made again, and lists stay short
+        // the last may be on its way when the time is over; what was destroyed
+        // is made again, and lists stay short
+        await sent;
         await restore(client, config, keys);
     }
 
