@@ -16,12 +16,13 @@ const world = require('./world');
 // of a company and of all.
 
 const COMPANIES = ['acme', 'other'];
+const ID = /\b(co|wh|msg|evt|att|key|req|rpl)_[0-7][0-9a-hjkmnp-tv-z]{12}\b/g;
 const pool = new Map();
 
 function remember(x) {
     const [, company] = /^\/companies\/(acme|other)\//.exec(x.path) || [];
 
-    for (const id of x.answer.body.match(/\b(co|wh|msg|evt|att|key|req|rpl)_[0-7][0-9a-hjkmnp-tv-z]{12}\b/g) || []) {
+    for (const id of x.answer.body.match(ID) || []) {
         const prefix = id.slice(0, id.indexOf('_') + 1);
         for (const key of company ? [prefix, company + prefix] : [prefix]) {
             const ids = pool.get(key) || pool.set(key, []).get(key);
@@ -182,12 +183,14 @@ function now(value, company) {
 // One request to an operation: made of what fast-check chooses, sent later.
 
 function requests(op, keys) {
-    const param = (p) => fc.oneof({ weight: 9, arbitrary: p.name === 'company' && p.in === 'path'
-                                                          ? fc.constantFrom(...COMPANIES) : values(p.schema) },
+    const good = (p) => (p.name === 'company' && p.in === 'path' ? fc.constantFrom(...COMPANIES)
+                                                                 : values(p.schema));
+    const param = (p) => fc.oneof({ weight: 9, arbitrary: good(p) },
                                   { weight: 1, arbitrary: values(p.schema) },
                                   { weight: 1, arbitrary: odd });
     const parts = {
-        ids: fc.record(Object.fromEntries(op.params.filter((p) => p.in === 'path').map((p) => [p.name, param(p)]))),
+        ids: fc.record(Object.fromEntries(op.params.filter((p) => p.in === 'path')
+            .map((p) => [p.name, param(p)]))),
         query: fc.record(Object.fromEntries(op.query.map((p) => [p.name, param(p)])), { requiredKeys: [] }),
         headers: fc.record(Object.fromEntries(op.params.filter((p) => p.in === 'header')
             .map((p) => [p.name.toLowerCase(), values(p.schema)])), { requiredKeys: [] }),
@@ -204,6 +207,7 @@ function requests(op, keys) {
     return fc.record(parts).map((r) => ({ op, ...r }));
 }
 
+const SHAPE = ['unknown_member', 'missing_member', 'wrong_type'];
 const DESTROY = /^(deleteCompany|revokeKey|deleteWebhook|deleteMessage)$/;
 
 run(async (client, config) => {
@@ -228,9 +232,14 @@ run(async (client, config) => {
     const send = async (r) => {
         const company = COMPANIES.includes(r.ids.company) ? r.ids.company : undefined;
         const ids = now(r.ids, company);
-        const target = r.op.template.replace(/\{(\w+)\}/g, (all, name) => encodeURIComponent(step(ids[name])))
-            + (Object.keys(r.query).length ? '?' + Object.entries(now(r.query, company))
-                .map(([k, v]) => `${k}=${encodeURIComponent(well(v).slice(0, 400))}`).join('&') : '');
+        const to = r.op.template.replace(/\{(\w+)\}/g,
+            (all, name) => encodeURIComponent(step(ids[name])));
+        const query = Object.entries(now(r.query, company))
+                      .map(([k, v]) => `${k}=${encodeURIComponent(well(v).slice(0, 400))}`).join('&');
+
+        // nginx itself takes 8k
+
+        const target = query && to.length + query.length < 7000 ? `${to}?${query}` : to;
         const json = now(r.body, company);
         const body = json === undefined ? undefined : mutate(json, r.mutation);
         const headers = {};
@@ -261,8 +270,7 @@ run(async (client, config) => {
         let json;
         try { json = JSON.parse(Buffer.from(x.body, 'latin1').toString()); } catch (e) { return []; }
         if (api.check(api.requests, api.schemaOfBody(r.op), json, '').length) return [];
-        return x.json.errors.filter((e) => ['unknown_member', 'missing_member', 'wrong_type'].includes(e.code))
-                            .map((e) => `${r.op.id} refuses what is valid: ${JSON.stringify(e)}`);
+        return x.json.errors.filter((e) => SHAPE.includes(e.code)).map((e) => `${r.op.id} refuses what is valid: ${JSON.stringify(e)}`);
     };
 
     // for so long, a run of many requests after the other
@@ -277,7 +285,8 @@ run(async (client, config) => {
         });
 
         if (details.failed) {
-            problems.push(`seed ${seed + round}: ${details.errorInstance || details.error}`.replace(/(.{1500}).*/g, '$1...'));
+            problems.push(`seed ${seed + round}: ${details.errorInstance || details.error}`
+                          .replace(/(.{1500}).*/g, '$1...'));
         }
 
         // the last may be on its way when the time is over; what was destroyed
@@ -298,7 +307,7 @@ run(async (client, config) => {
 // What nginx itself refuses, or takes out of a path, is not the API's.
 
 function step(value) {
-    const text = well(value).replace(/\0/g, '0').slice(0, 600);
+    const text = well(value).replace(/\0/g, '0').slice(0, 200);
     return text === '' || /(^|\/)\.\.?(\/|$)/.test(text) ? `x${text.replace(/\//g, '')}` : text;
 }
 
@@ -315,13 +324,17 @@ async function restore(client, config, keys) {
 
     for (const uid of COMPANIES) {
         const x = await client.request('GET', `/companies/${uid}`);
-        if (x.status === 404) await client.request('POST', '/companies', { json: { uid, name: uid, enabled: true } });
-        else if (!x.json.enabled) await client.request('PATCH', `/companies/${uid}`, { json: { enabled: true } });
+        if (x.status === 404) {
+            await client.request('POST', '/companies', { json: { uid, name: uid, enabled: true } });
+        } else if (!x.json.enabled) {
+            await client.request('PATCH', `/companies/${uid}`, { json: { enabled: true } });
+        }
 
         const { data } = await client.ok('GET', `/companies/${uid}/webhooks?limit=250`);
         for (const w of data.slice(20)) await client.request('DELETE', `/companies/${uid}/webhooks/${w.id}`);
         if (data.length < 2) {
-            await client.request('POST', `/companies/${uid}/webhooks`, { json: { url: config.ok, events: ['*'] } });
+            await client.request('POST', `/companies/${uid}/webhooks`,
+                                 { json: { url: config.ok, events: ['*'] } });
         }
         await client.ok('POST', '/events', { json: { company: uid, event: 'honeypot.alert', payload: 1 } });
         await client.ok('GET', `/companies/${uid}/webhook-events`);
@@ -332,9 +345,9 @@ async function restore(client, config, keys) {
         keys[role] = key;
     }
 
-    for (const [list, keep, one] of [['/companies', 20, (c) => !['acme', 'other', 'shut'].includes(c.uid) && c.id],
-                                     ['/event-types', 50, (t) => t.name]])
-    {
+    const spare = (c) => ![...COMPANIES, 'shut'].includes(c.uid) && c.id;
+
+    for (const [list, keep, one] of [['/companies', 20, spare], ['/event-types', 50, (t) => t.name]]) {
         const { data } = await client.ok('GET', `${list}?limit=250`);
         for (const row of data.slice(keep)) {
             if (one(row)) await client.request('DELETE', `${list}/${encodeURIComponent(one(row))}`);
