@@ -1,0 +1,201 @@
+# tools/webhook-audit: nothing bad in the store of an nginx that runs, and each
+# way in which a store can be damaged is found.
+
+use strict;
+use warnings;
+
+BEGIN { push @INC, 't/lib' }
+
+use File::Path qw(remove_tree);
+use Test::More;
+use WebhookTest;
+
+my $t = WebhookTest->new(workers => 2, http => 'webhook_retry_delays 50ms 50ms;');
+$t->receiver;
+$t->start;
+$t->setup('acme', $t->url('/ok'), 'good');
+$t->setup('acme', $t->url('/fail/2/x'), 'late');
+$t->setup('acme', $t->url('/status/500'), 'bad');
+$t->setup('umbrella', $t->url('/ok'), 'good');
+my $held = $t->setup('umbrella', $t->url('/hang'), 'waits');
+
+# a healthy store has everything: delivered, failed, held, cancelled events,
+# keys, of messages that were erased too, and a company that is gone
+
+sub keyed {
+    my $r = $t->http('POST', '/events', content => $_[0], headers => { 'Idempotency-Key' => $_[1] });
+    return $r->{status} == 202 && $r->{content} =~ /"(msg_\w+)"/ ? $1 : die $r->{content};
+}
+
+for my $n (1 .. 5) {
+    $t->ingest('acme', $_, $n) for qw(good late bad nobody);
+    keyed(qq({"company":"umbrella","event":"good","payload":$n}), "key-$n");
+}
+
+my $erased = keyed('{"company":"acme","event":"good","payload":6}', 'erased');
+$t->wait_for('deliveries', sub { !$t->events('acme', 'status=pending') });
+$t->api_ok('DELETE', "/companies/acme/messages/$erased");
+
+$t->setup('gone', $t->url('/ok'), 'good');
+$t->ingest('gone', 'good', 1) for 1 .. 3;
+$t->api_ok('DELETE', '/companies/gone');
+
+# some wait, and are held back
+
+$t->ingest('umbrella', 'waits', $_) for 1 .. 3;
+$t->api_ok('PATCH', "/companies/umbrella/webhooks/$held->{id}", { enabled => \0 });
+
+my ($status, $out) = audit($t->store);
+is($status, 0, 'beside nginx: nothing is bad') or diag $out;
+like($out, qr/^ok     the owners of events live$/m, 'whose workers live');
+($status, $out) = audit('-q', $t->store);
+is($status, 0, 'quick: nothing is bad') or diag $out;
+like($out, qr/^ok     quick_check$/m, 'and not every page');
+
+# an owner that is dead, while no other worker can see to it
+
+kill 'STOP', my @workers = $t->workers;
+sql($t->store, 'UPDATE webhook_event SET owner = 999 WHERE id ='
+               . ' (SELECT max(id) FROM webhook_event WHERE status = 0)');
+($status, $out) = audit($t->store);
+is($status, 1, 'an owner that is dead is found');
+like($out, qr/^BAD    the owners of events live: worker 999 is dead, with 1$/m, 'and named');
+kill 'CONT', @workers;
+$t->wait_for('the takeover', sub { (audit($t->store))[0] == 0 });
+pass('workers take it over');
+
+# all that is pending is nobody's when nginx has ended; it leaves copies
+
+$t->stop('KILL');
+sql($t->store, 'PRAGMA wal_checkpoint(TRUNCATE)');
+($status, $out) = audit($t->store);
+is($status, 0, 'after a kill: nothing is bad') or diag $out;
+like($out, qr/^note   webhook events: 3 pending, 15 delivered, 5 failed, 0 cancelled$/m, 'what is in it');
+
+my $copy = $t->dir . '/copy/store.db';
+my $delivered = '(SELECT max(id) FROM webhook_event WHERE status = 1)';
+my $failed = '(SELECT max(id) FROM webhook_event WHERE status = 2)';
+my $waits = '(SELECT max(id) FROM webhook_event WHERE status = 0)';
+my $last = "(SELECT attempt_id FROM webhook_event WHERE id = $failed)";
+my $chained = '(SELECT max(id) FROM webhook_event_log WHERE previous_id <> 0)';
+
+for (['a message is missing', 'DELETE FROM message WHERE id = (SELECT message_id FROM'
+        . " webhook_event WHERE id = $delivered)", qr/each webhook event has its message/],
+     ['a webhook is missing', 'DELETE FROM webhook WHERE id = (SELECT webhook_id FROM'
+        . " webhook_event WHERE id = $waits)", qr/each webhook event has its webhook/],
+     ['a subscription of none', 'INSERT INTO subscription VALUES (1, \'a\')',
+        qr/each row of subscription has its webhook/],
+     ['a company is missing', 'DELETE FROM company WHERE uid = \'acme\'',
+        qr/each webhook event has its company/],
+     ['a message of another company', 'UPDATE message SET company_id = (SELECT max(id) FROM'
+        . ' company) WHERE event = \'bad\'', qr/message, webhook and webhook event are of one/],
+     ['an event twice', "INSERT INTO webhook_event SELECT id + 1, message_id, webhook_id,"
+        . ' company_id, 3, 0, 0, due_at, 0, 0, reason, test FROM webhook_event'
+        . " WHERE id = $failed", qr/no event is twice for a webhook/],
+     ['a status that is none', "UPDATE webhook_event SET status = 7 WHERE id = $failed",
+        qr/statuses that there are/],
+     ['an identifier too new', 'UPDATE store SET last_id = last_id / 2',
+        qr/no message is newer than the last identifier/],
+     ['an event older than its message', 'UPDATE webhook_event SET id = message_id - 1'
+        . " WHERE id = $waits", qr/a webhook event is newer than its message/],
+     ['an attempt of no event', "UPDATE webhook_event_log SET webhook_event_id = 1 WHERE id = $last",
+        qr/each attempt has its webhook event/],
+     ['the last attempt is missing', "DELETE FROM webhook_event_log WHERE id = $last",
+        qr/the last attempt of each webhook event is there/],
+     ['the last attempt is of another event', "UPDATE webhook_event SET attempt_id = $last"
+        . " WHERE id = $delivered", qr/the last attempt of each webhook event is its own/],
+     ['delivered by a 500', 'UPDATE webhook_event_log SET status_code = 500 WHERE id = (SELECT'
+        . " attempt_id FROM webhook_event WHERE id = $delivered)", qr/each delivered webhook event has/],
+     ['delivered without an attempt', "UPDATE webhook_event SET status = 1 WHERE id = $waits",
+        qr/each delivered webhook event has/],
+     ['failed with a 200', "UPDATE webhook_event_log SET error = NULL WHERE id = $last",
+        qr/no other one has/],
+     ['failed without a reason', "UPDATE webhook_event SET reason = NULL WHERE id = $failed",
+        qr/each failed webhook event says why/],
+     ['an attempt in between is missing', 'DELETE FROM webhook_event_log WHERE id = (SELECT'
+        . " previous_id FROM webhook_event_log WHERE id = $chained)", qr/the chain of attempts is whole/],
+     ['an attempt out of the chain', 'UPDATE webhook_event_log SET previous_id = 0, number = 1'
+        . " WHERE id = $chained", qr/no attempt is outside of its chain/],
+     ['a number left out', "UPDATE webhook_event_log SET number = 9 WHERE id = $chained",
+        qr/attempts are numbered one after the other/],
+     ['a retry too many', "UPDATE webhook_event SET retries = retries + 1 WHERE id = $failed",
+        qr/retries are the attempts but one/],
+     ['retries without attempts', "UPDATE webhook_event SET retries = 1 WHERE id = $waits",
+        qr/none was retried that was not attempted/],
+     ['a key of another company', 'UPDATE idempotency SET company_id = (SELECT id FROM company'
+        . ' WHERE uid = \'acme\') WHERE key = \'key-1\'',
+        qr/each idempotency key has a message of its company/],
+     ['an event of a key is missing', 'UPDATE idempotency SET count = 2 WHERE key = \'key-5\'',
+        qr/and as many webhook events as it says/],
+     ['out of the queue', 'UPDATE webhook SET enabled = 1; DELETE FROM webhook_queue;'
+        . " UPDATE webhook_event SET owner = 0 WHERE status = 0", qr/no pending event is out of sight/],
+     ['an index that is ahead', 'UPDATE store SET last_id = last_id - 1048576000',
+        qr/the index of lists is not ahead/],
+     ['an event that is in no list', "DELETE FROM lists.by_company WHERE id = $failed",
+        qr/the index of lists has each webhook event, by_company/],
+     ['statistics that lack attempts', 'DELETE FROM lists.statistics',
+        qr/the statistics have each attempt/],
+) {
+    my ($what, $damage, $found) = @$_;
+
+    anew();
+    sql($copy, "ATTACH '$copy.index' AS lists; $damage");
+    ($status, $out) = audit('-q', $copy);
+    is($status, 1, "$what: bad");
+    like($out, qr/^BAD    $found/m, "$what: it says what");
+}
+
+# files that are damaged, or are none
+
+anew();
+damage($copy, 4096 * 10, 4096);
+($status, $out) = audit($copy);
+is($status, 1, 'a page of zeros: bad') or diag $out;
+like($out, qr/^BAD    integrity_check: /m, 'by what SQLite finds');
+
+anew();
+damage($copy, 0, 4096);
+is((audit($copy))[0], 2, 'no database at all: cannot be audited');
+is((audit($t->dir . '/nothing'))[0], 2, 'no file at all: neither');
+is((audit())[0], 2, 'no argument: neither');
+
+# a copy without companions, as a backup is
+
+anew();
+unlink "$copy.index", "$copy.lock";
+($status, $out) = audit($copy);
+is($status, 0, 'a backup: nothing is bad') or diag $out;
+like($out, qr/^note   index of lists: there is none/m, 'which has no index');
+like($out, qr/^note   owners: .*no lock file/m, 'and no workers');
+
+$t->start;
+$t->wait_for('events after the audits', sub { $t->ingest('acme', 'good', 7) });
+is((audit($t->store))[0], 0, 'nginx goes on with the store');
+is(scalar(grep { !/exited on signal 9/ } $t->log_lines), 0, 'nothing alarming in the log');
+
+$t->finish;
+done_testing();
+
+sub audit {
+    my $command = join ' ', 'tools/webhook-audit', map { "'$_'" } @_;
+    my $out = `$command 2>&1`;
+    return ($? >> 8, $out);
+}
+
+sub sql {
+    my ($store, $sql) = @_;
+    WebhookTest::sh("sqlite3 -bail -cmd '.timeout 5000' $store \"$sql\"");
+}
+
+sub anew {
+    remove_tree($t->dir . '/copy');
+    WebhookTest::sh('cp -r ' . $t->dir . '/webhook ' . $t->dir . '/copy');
+}
+
+sub damage {
+    my ($file, $at, $n) = @_;
+    open my $fh, '+<', $file or die $!;
+    sysseek $fh, $at, 0;
+    syswrite $fh, "\0" x $n;
+    close $fh;
+}
