@@ -12,7 +12,8 @@ package DNSServer;
 #
 # An address in a list of its own is the answer to one question, and the next
 # one the answer to the next: [ [ '192.0.2.1' ], [ '127.0.0.1' ] ]; the last is
-# repeated.  A name that is not set does not exist.  TTLs are 0.
+# repeated.  A name that is not set does not exist; in the place of its addresses,
+# "failure" is a server that failed, and "silence" is no answer.  TTLs are 0.
 
 use strict;
 use warnings;
@@ -45,9 +46,11 @@ sub new {
         while (1) {
             POSIX::_exit(0) if getppid != $test;
             next unless $ready->can_read(1);
-            my $from = $socket->recv(my $query, 512);
+
+            # an error is that of a client that is gone
+            my $from = $socket->recv(my $query, 512) or next;
             my $answer = eval { $self->_answer($query) };
-            $socket->send($answer, 0, $from) if $answer;
+            eval { $socket->send($answer, 0, $from) } if $answer;
         }
     }
 
@@ -99,6 +102,10 @@ sub _answer {
     open my $log, '>>', $self->{log} or die $!;
     print $log "$name $type\n";
     close $log;
+
+    if ($list && !ref $list) {
+        return $list eq 'silence' ? '' : pack('n6', $id, 0x8182, 1, 0, 0, 0) . $question;
+    }
 
     if ($list && ref $list->[0]) {
         my $n = $self->{count}{$name}{$type}++;
