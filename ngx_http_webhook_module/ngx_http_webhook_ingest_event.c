@@ -315,10 +315,15 @@ ngx_http_webhook_ingest_copy(ngx_pool_t *pool, ngx_str_t *dst, ngx_str_t *src)
 static ngx_http_webhook_ingest_op_t *
 ngx_http_webhook_ingest_op(ngx_http_webhook_members_t *members, ngx_str_t *key)
 {
+    size_t                         size;
     ngx_pool_t                    *pool;
     ngx_http_webhook_ingest_op_t  *in;
 
-    pool = ngx_create_pool(1024 + members->payload->raw.len, ngx_cycle->log);
+    /* nginx allocates beyond the end of a pool whose size is not aligned */
+
+    size = ngx_align(1024 + members->payload->raw.len, NGX_POOL_ALIGNMENT);
+
+    pool = ngx_create_pool(size, ngx_cycle->log);
     if (pool == NULL) {
         return NULL;
     }
