@@ -1,14 +1,27 @@
 package WebhookBench;
 
 # What the benchmarks share: a sink that writes the ids of what it receives,
-# wrk, and statistics of a few figures.
+# wrk and flow, stores with many webhooks, statistics of a few figures, tables.
+#
+# BENCH_ROUNDS and BENCH_SECONDS are how often and how long each thing is
+# measured; where BENCH_DATA names a file, tables are written to it, too, as
+# lines of JSON, for bench/run.
 
 use strict;
 use warnings;
 
 use FindBin;
+use HTTP::Tiny;
+use JSON::PP;
+use List::Util qw(max min);
+use POSIX ();
 use Time::HiRes qw(time);
 use WebhookTest;
+
+my $json = JSON::PP->new->utf8->canonical;
+
+sub rounds { $ENV{BENCH_ROUNDS} || $_[0] || 5 }
+sub seconds { $ENV{BENCH_SECONDS} || $_[0] || 3 }
 
 $ENV{TEST_NGINX_LOAD_MODULES} ||=
     "$FindBin::Bin/../build/ngx_http_webhook_module.so";
@@ -45,31 +58,133 @@ CONF
 
 # Requests a second that wrk makes; $lua is its script.
 
-sub wrk {
+sub wrk { wrk_all(@_)->{rate} }
+
+# With latencies in microseconds: p50, p99 and p999.
+
+sub wrk_all {
     my ($t, $path, $lua, $connections, $seconds) = @_;
 
     my $script = $t->dir . '/wrk.lua';
     open my $fh, '>', $script or die $!;
-    print $fh $lua;
+    print $fh $lua, <<'LUA';
+
+done = function(summary, latency, requests)
+    io.write(string.format("percentiles %d %d %d\n", latency:percentile(50),
+             latency:percentile(99), latency:percentile(99.9)))
+end
+LUA
     close $fh;
 
-    my $out = `wrk -t1 -c$connections -d${seconds}s --latency -s $script http://127.0.0.1:$t->{port}$path`;
+    my $out = `wrk -t1 -c$connections -d${seconds}s -s $script http://127.0.0.1:$t->{port}$path`;
     die "wrk: $out" if $out =~ /Non-2xx/ || $out !~ m{Requests/sec:\s+([\d.]+)};
 
-    return $1;
+    my %r = (rate => $1);
+    @r{qw(p50 p99 p999)} = $out =~ /^percentiles (\d+) (\d+) (\d+)$/m or die "wrk: $out";
+
+    return \%r;
 }
 
-# Puts webhook events into a store: $n that wait for next week, and $due that
-# are due; identifiers of a day ago on.
+# A program of bench/ that is compiled when it is needed.
+
+sub program {
+    my ($name, @libraries) = @_;
+    my $program = "$FindBin::Bin/../build/$name";
+    my $source = "$FindBin::Bin/$name.c";
+
+    WebhookTest::sh("cc -O2 -o $program $source @libraries")
+        unless -e $program && -M $program < -M $source;
+
+    return $program;
+}
+
+# Posts events and is the endpoint, see flow.c; options are those of flow.
+
+sub flow {
+    my ($t, %o) = @_;
+    my $flow = program('flow', '-lssl', '-lcrypto');
+    my $out = `$flow -p $t->{port} @{[ map { "-$_ $o{$_}" } sort keys %o ]}`;
+
+    die "flow ended with $?" if $?;
+    my $r = $json->decode($out);
+    die "flow: $out" if $r->{missing} || $r->{refused} || $r->{broken};
+
+    return $r;
+}
+
+# An nginx that ran, with companies of 100 webhooks each, made by four clients;
+# webhook n of company c is for its "event-" . int(n / $o{fanout}).
+
+sub webhooks {
+    my ($n, $url, %o) = @_;
+    my $fanout = delete $o{fanout} || 1;
+    my $t = WebhookTest->new(%o)->start;
+    my @pids;
+
+    for my $client (0 .. 3) {
+        push @pids, my $pid = fork // die "fork: $!";
+        next if $pid;
+
+        my $http = HTTP::Tiny->new(keep_alive => 0);
+        my $post = sub {
+            my ($path, $body) = @_;
+            my $r = $http->post("http://127.0.0.1:$t->{port}/api$path", {
+                headers => { 'Content-Type' => 'application/json' }, content => $body });
+            return if $r->{status} == 201;
+            print STDERR "$path: $r->{content}\n";
+            POSIX::_exit(1);
+        };
+
+        for my $c (grep { $_ % 4 == $client } 0 .. ($n - 1) / 100) {
+            $post->('/companies', qq({"uid":"c$c","name":"c$c","enabled":true}));
+            $post->("/companies/c$c/webhooks", sprintf '{"url":"%s","events":["event-%d"]}',
+                    $url, $_ / $fanout) for 0 .. min(99, $n - $c * 100 - 1);
+        }
+
+        POSIX::_exit(0);
+    }
+
+    waitpid($_, 0), $? && die "the webhooks could not be made\n" for @pids;
+    $t->stop;
+    WebhookTest::sh('sqlite3 ' . $t->store . ' "PRAGMA wal_checkpoint(TRUNCATE)"');
+
+    return $t;
+}
+
+# Another one with a copy of its store.
+
+sub copy {
+    my ($base, %o) = @_;
+    my $t = WebhookTest->new(%o);
+    my $from = delete $o{from} || $base->dir . '/webhook';
+    WebhookTest::sh("cp -a --reflink=auto $from " . $t->dir . '/webhook');
+    return $t->start;
+}
+
+# Puts webhook events into a store: $n that wait for next week, or, with stored
+# => 1, were delivered, and $due that are due; identifiers of a day ago on.
 
 sub fill {
-    my ($db, $n, $due, $webhooks) = @_;
+    my ($db, $n, $due, $webhooks, %o) = @_;
     my $from = int((time - 86400) * 1000) << 20;
     my $later = int((time + 7 * 86400) * 1000);
+    my $then = int((time - 86400) * 1000);
+    my $stored = $o{stored} ? 1 : 0;
+
+    my $log = !$stored ? '' : <<SQL;
+INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number, started_at, status_code,
+    duration, name_lookup, connect, tls, first_byte, peer, url, signed_at, signature, standard,
+    response_head, response_body, truncated)
+    SELECT $from + i.n * 4 + 2, 0, $from + i.n * 4 + 1, 1, $then, 200, 1000, 0, 0, 0, 900,
+        '127.0.0.1', 'http://127.0.0.1:8080/hook', $then / 1000, printf('%064x', i.n), NULL,
+        CAST('HTTP/1.1 200 OK' AS BLOB), x'', 0
+    FROM i WHERE i.n < $n;
+SQL
 
     WebhookTest::sh(<<SH);
 sqlite3 -bail $db <<'SQL'
 PRAGMA synchronous = OFF;
+PRAGMA cache_size = -262144;
 BEGIN;
 CREATE TEMP TABLE w AS SELECT row_number() OVER (ORDER BY id) - 1 AS n, id, company_id
     FROM webhook;
@@ -79,10 +194,14 @@ CREATE TEMP TABLE i AS WITH RECURSIVE i (n) AS
 INSERT INTO message SELECT $from + i.n * 4, w.company_id, 'load.event', x'7b7d'
     FROM i JOIN w ON w.n = i.n % $webhooks;
 INSERT INTO webhook_event (id, message_id, webhook_id, company_id, status, owner, retries,
-    due_at) SELECT $from + i.n * 4 + 1, $from + i.n * 4, w.id, w.company_id, 0, 0, 0,
-    iif(i.n < $n, $later, 1) FROM i JOIN w ON w.n = i.n % $webhooks;
+    due_at, delivered_at, attempt_id) SELECT $from + i.n * 4 + 1, $from + i.n * 4, w.id, w.company_id,
+    iif(i.n < $n, $stored, 0), 0, 0, iif(i.n < $n, iif($stored, $then, $later), 1),
+    iif(i.n < $n AND $stored, $then, 0), iif(i.n < $n AND $stored, $from + i.n * 4 + 2, 0)
+    FROM i JOIN w ON w.n = i.n % $webhooks;
+$log
 INSERT OR REPLACE INTO webhook_queue (webhook_id, due_at)
-    SELECT webhook_id, min(due_at) FROM webhook_event GROUP BY webhook_id;
+    SELECT webhook_id, min(due_at) FROM webhook_event WHERE status = 0 GROUP BY webhook_id;
+UPDATE store SET last_id = max(last_id, $from + ($n + $due) * 4);
 COMMIT;
 PRAGMA wal_checkpoint(TRUNCATE);
 SQL
@@ -92,6 +211,50 @@ SH
 sub median {
     my @sorted = sort { $a <=> $b } @_;
     return $sorted[$#sorted / 2];
+}
+
+# "median (least-most)" of some figures.
+
+sub figures {
+    my ($format, @values) = @_;
+    return '' unless @values;
+    my ($m, $least, $most) = map { sprintf $format, $_ } median(@values), min(@values), max(@values);
+    return @values > 1 ? "$m ($least-$most)" : $m;
+}
+
+# Each of some figures divided by that of the same round.
+
+sub ratios {
+    my ($of, $by) = @_;
+    return map { $of->[$_] / $by->[$_] } 0 .. min($#$of, $#$by);
+}
+
+# A target and whether it was met.
+
+sub target {
+    my ($value, $op, $wanted, $unit) = @_;
+    my $met = $op eq '>=' ? $value >= $wanted : $value <= $wanted;
+    return "$op $wanted" . ($unit // '') . ($met ? ', met' : ', MISSED');
+}
+
+# Prints a table; the first column is text.
+
+sub table {
+    my ($title, $columns, @rows) = @_;
+    my @lines = ($columns, @rows);
+    my @width = map { my $i = $_; max(map { length($_->[$i] // '') } @lines) } 0 .. $#$columns;
+
+    print "\n$title\n\n";
+
+    for my $line (@lines) {
+        print join('  ', map { sprintf $_ ? '%*s' : '%-*s', $width[$_], $line->[$_] // '' }
+                         0 .. $#width), "\n";
+    }
+
+    return unless $ENV{BENCH_DATA};
+    open my $fh, '>>', $ENV{BENCH_DATA} or die "$ENV{BENCH_DATA}: $!";
+    print $fh $json->encode({ title => $title, columns => $columns, rows => \@rows }), "\n";
+    close $fh;
 }
 
 # The worker's memory, kB.

@@ -73,6 +73,7 @@ sub config {
     my $auth = $self->{auth} ? '' : 'webhook_auth off;';
     my $admin = $self->{admin} || '/api/';
     my $portal = $self->{portal} ? $self->portal : '';
+    my $sync = $self->{sync} ? " sync=$self->{sync}" : '';
 
     return <<CONF;
 $modules$user
@@ -90,7 +91,7 @@ http {
     uwsgi_temp_path uwsgi_temp;
     scgi_temp_path scgi_temp;
 
-    webhook_store webhook/store.db;
+    webhook_store webhook/store.db$sync;
     $allow
     $retry
     $breaker
