@@ -15,8 +15,7 @@ SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined
 
 .PHONY: all help deps demo test test-portal screenshots test-asan \
-	test-valgrind static load fuzz \
-	install clean
+	test-valgrind static load bench soak fuzz install clean
 
 all: $(MODULE)
 
@@ -32,6 +31,8 @@ help:
 	@echo 'make test-valgrind      run some of them under valgrind'
 	@echo 'make fuzz NGINX_SRC=DIR  fuzz URLs, addresses and JSON (FUZZ_TIME, seconds each)'
 	@echo 'make load               100,000 events to a sink, and an audit (EVENTS, WORKERS)'
+	@echo 'make bench              all benchmarks, for docs/benchmarks.md (BENCH_ONLY=ingest,...)'
+	@echo 'make soak               chaos under load, and an audit (SOAK_MINUTES, SOAK_SEED)'
 	@echo 'make install            install the module and its files (DESTDIR)'
 	@echo 'make clean              remove build/'
 
@@ -92,6 +93,17 @@ WORKERS ?= 1
 load: $(MODULE)
 	@sh .ci/packages build test bench
 	@TEST_NGINX_BINARY="$$(command -v "$(NGINX)")" bench/load $(EVENTS) $(WORKERS)
+
+NGINX_PATH = $$(command -v "$(NGINX)")
+MODULE_PATH = $$(cd "$(BUILD)" && pwd)/ngx_http_webhook_module.so
+
+bench: $(MODULE)
+	@sh .ci/packages build test bench
+	@TEST_NGINX_BINARY="$(NGINX_PATH)" TEST_NGINX_LOAD_MODULES="$(MODULE_PATH)" bench/run
+
+soak: $(MODULE)
+	@sh .ci/packages build test bench
+	@TEST_NGINX_BINARY="$(NGINX_PATH)" TEST_NGINX_LOAD_MODULES="$(MODULE_PATH)" bench/soak
 
 install: $(MODULE)
 	@DESTDIR="$(DESTDIR)" sh .ci/install "$(BUILD)" "$(NGINX)"

@@ -162,13 +162,14 @@ sub copy {
 }
 
 # Puts webhook events into a store: $n that wait for next week, or, with stored
-# => 1, were delivered, and $due that are due; identifiers of a day ago on.
+# => 1, were delivered, and $due that are due; identifiers of a day ago on, or of
+# so many hours.
 
 sub fill {
     my ($db, $n, $due, $webhooks, %o) = @_;
-    my $from = int((time - 86400) * 1000) << 20;
+    my $then = int((time - 3600 * ($o{hours} || 24)) * 1000);
+    my $from = $then << 20;
     my $later = int((time + 7 * 86400) * 1000);
-    my $then = int((time - 86400) * 1000);
     my $stored = $o{stored} ? 1 : 0;
 
     my $log = !$stored ? '' : <<SQL;
