@@ -31,6 +31,9 @@
 #include <openssl/ssl.h>
 
 
+#define NGX_HTTP_WEBHOOK_TRANSFER_SENDS  2
+
+
 typedef struct {
     ngx_queue_t                     queue;      /* of the free ones */
     ngx_http_webhook_transport_t   *transport;
@@ -41,6 +44,7 @@ typedef struct {
     ngx_buf_t                       body;       /* in the transfer's memory */
     ngx_uint_t                      status;     /* of the head being read */
     size_t                          heads;      /* bytes, of all answers */
+    ngx_uint_t                      sends;      /* of the request */
     char                            error[CURL_ERROR_SIZE];
     const char                     *refused;
     unsigned                        complete:1; /* head of a final answer */
@@ -73,6 +77,8 @@ static ngx_int_t ngx_http_webhook_transfer_addresses(
 static void ngx_http_webhook_transfer_done(void *data, CURL *easy, CURLcode rc);
 static void ngx_http_webhook_transfer_outcome(ngx_http_webhook_transfer_t *t,
     ngx_http_webhook_attempt_t *a, CURLcode rc);
+static void ngx_http_webhook_transfer_detail(ngx_http_webhook_transfer_t *t,
+    ngx_str_t *dst, const char *detail);
 static void ngx_http_webhook_transfer_clear(ngx_http_webhook_transfer_t *t);
 
 
@@ -314,7 +320,12 @@ ngx_http_webhook_transfer_open(void *arg, curlsocktype purpose,
 }
 
 
-/* Before the request is sent: also on a connection that is used again. */
+/*
+ * Before the request is sent: also on a connection that is used again.  Where
+ * that is closed without an answer, it may have been for its age, while the
+ * request was under way, and libcurl sends the request on another one, five
+ * times if need be; an endpoint that closes connections gets it twice at most.
+ */
 
 static int
 ngx_http_webhook_transfer_request(void *arg, char *address, char *local,
@@ -336,7 +347,11 @@ ngx_http_webhook_transfer_request(void *arg, char *address, char *local,
     t->refused = ngx_http_webhook_policy_address(t->transport->wmcf,
                                                  addr.sockaddr);
 
-    return t->refused ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+    if (t->refused || ++t->sends > NGX_HTTP_WEBHOOK_TRANSFER_SENDS) {
+        return CURL_PREREQFUNC_ABORT;
+    }
+
+    return CURL_PREREQFUNC_OK;
 }
 
 
@@ -487,6 +502,7 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
     t->delivery = d;
     t->status = 0;
     t->heads = 0;
+    t->sends = 0;
     t->complete = 0;
     t->cut = 0;
     t->flooded = 0;
@@ -683,6 +699,10 @@ ngx_http_webhook_transfer_outcome(ngx_http_webhook_transfer_t *t,
         error = "address_refused";
         detail = t->refused;
 
+    } else if (t->sends > NGX_HTTP_WEBHOOK_TRANSFER_SENDS) {
+        error = "connection_lost";
+        detail = "two connections were closed before an answer";
+
     } else if (t->flooded) {
         error = "bad_response";
         detail = "the head of its answer does not end";
@@ -701,8 +721,31 @@ ngx_http_webhook_transfer_outcome(ngx_http_webhook_transfer_t *t,
         a->error.len = ngx_strlen(error);
     }
 
+    ngx_http_webhook_transfer_detail(t, &a->detail, detail);
+}
+
+
+/* What is told beside the code; also where the endpoint got it twice. */
+
+static void
+ngx_http_webhook_transfer_detail(ngx_http_webhook_transfer_t *t,
+    ngx_str_t *dst, const char *detail)
+{
+    u_char  text[CURL_ERROR_SIZE + 64], *last;
+
+    last = text;
+
+    if (t->sends > 1) {
+        last = ngx_slprintf(last, text + sizeof(text), "sent twice%s",
+                            detail ? ": " : "");
+    }
+
     if (detail) {
-        ngx_http_webhook_transfer_copy(pool, &a->detail, detail,
-                                   ngx_strlen(detail));
+        last = ngx_slprintf(last, text + sizeof(text), "%s", detail);
+    }
+
+    if (last != text) {
+        ngx_http_webhook_transfer_copy(t->delivery->pool, dst,
+                                       (const char *) text, last - text);
     }
 }

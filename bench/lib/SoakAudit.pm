@@ -106,12 +106,16 @@ sub attempts {
 
     $self->check('each attempt that arrived was signed as it should be', @wrong);
 
-    my (%log, %http, %ok, @undelivered);
+    my (%log, %http, %ok, @undelivered, $resent, $attempts);
 
-    for ($self->rows('SELECT webhook_event_id, signature, status_code, error IS NULL'
-                     . ' FROM webhook_event_log')) {
+    # a connection that was kept and was closed: the request went out on another
+
+    for ($self->rows('SELECT webhook_event_id, signature, status_code, error IS NULL,'
+                     . ' detail GLOB \'sent twice*\' FROM webhook_event_log')) {
         my $key = "$_->[0] $_->[1]";
-        $log{$key}++;
+        $log{$key} += $_->[4] ? 2 : 1;
+        $resent += $_->[4] || 0;
+        $attempts++;
         $http{$key}++ if $_->[2];
         $ok{$key}++ if $_->[3];
         push @undelivered, $_->[0] if $_->[3] && !$answered{ $_->[0] };
@@ -130,7 +134,8 @@ sub attempts {
 
     my $twice = grep { $_ > 1 } values %answered;
 
-    push @{ $self->{summary} }, sum0(values %log) . ' attempts in the log',
+    push @{ $self->{summary} }, ($attempts || 0) . ' attempts in the log, ' . ($resent || 0)
+            . ' of them sent twice',
         sum0(values %sink) . ' at the sinks', @unlogged . ' in flight at a kill',
         "$twice events answered with 200 more than once";
 
