@@ -30,17 +30,21 @@ sub new {
     my $self = bless { %o, log => "$o{dir}/sink-$o{name}.log",
                        modes => "$o{dir}/sink-$o{name}.mode" }, $class;
 
-    my $listen = $self->listen(0);
-    $self->{port} = $listen->sockport;
+    # not one of those that clients get: it is left and taken again
+
+    do {
+        $self->{port} = 20000 + int rand 10000;
+    } until $self->listen;
+
     $self->mode('ok');
 
     return $self;
 }
 
 sub listen {
-    my ($self, $port) = @_;
+    my $self = shift;
     return IO::Socket::INET->new(Listen => 1024, ReuseAddr => 1, LocalAddr => '127.0.0.1',
-                                 LocalPort => $port) || die "listen: $!";
+                                 LocalPort => $self->{port});
 }
 
 sub mode {
@@ -53,7 +57,7 @@ sub mode {
 
 sub start {
     my $self = shift;
-    my $listen = $self->listen($self->{port});
+    my $listen = $self->listen or die "listen: $!";
     my $parent = $$;
 
     $self->{pid} = fork;
