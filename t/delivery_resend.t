@@ -72,7 +72,11 @@ for my $e (map { $t->event('acme', $_->{id}) } $t->events('acme')) {
 is("@wrong", '', 'each arrived as often as the log tells');
 cmp_ok($twice, '>', 1, 'some were sent twice');
 
-my ($lost) = grep { $_->{error} } map { @{ $t->event('acme', $_->{id})->{attempts} } } $t->events('acme');
+# libcurl counts how often a handle of it has sent something again, and gives up by
+# itself then
+
+my ($lost) = grep { $_->{error} && $_->{error_detail} !~ /tried 5 times/ }
+             map { @{ $t->event('acme', $_->{id})->{attempts} } } $t->events('acme');
 
 SKIP: {
     skip 'no attempt found two connections closed', 2 unless $lost;
