@@ -199,7 +199,7 @@ sub descriptors {
 
 sub descriptors_same {
     my ($self, $one, $two) = @_;
-    my $threads = 5;
+    my ($threads, $kept) = (5, 256);         # webhook_concurrency
     my @more;
 
     for my $pid (keys %$one) {
@@ -212,7 +212,7 @@ sub descriptors_same {
             push @more, "$pid: $what, $after->{$what} after $n" if $after->{$what} > $n;
         }
 
-        push @more, "$pid keeps $after->{kept} connections" if ($after->{kept} || 0) > 200;
+        push @more, "$pid keeps $after->{kept} connections" if ($after->{kept} || 0) > $kept;
     }
 
     $self->check('no descriptor is left open', @more);
