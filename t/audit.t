@@ -1,4 +1,4 @@
-# tools/webhook-audit: nothing bad in the store of an nginx that runs, and each
+# sql/webhook-audit: nothing bad in the store of an nginx that runs, and each
 # way in which a store can be damaged is found.
 
 use strict;
@@ -177,7 +177,7 @@ $t->finish;
 done_testing();
 
 sub audit {
-    my $command = join ' ', 'tools/webhook-audit', map { "'$_'" } @_;
+    my $command = join ' ', 'sql/webhook-audit', map { "'$_'" } @_;
     my $out = `$command 2>&1`;
     return ($? >> 8, $out);
 }

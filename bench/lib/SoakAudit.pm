@@ -240,7 +240,7 @@ sub log {
 sub store {
     my ($self, $tool) = @_;
     my $out = `$tool @{[ $self->{t}->store ]} 2>&1`;
-    $self->check('tools/webhook-audit finds nothing',
+    $self->check('sql/webhook-audit finds nothing',
                  $? ? grep { !/^(?:ok|note) / } split /\n/, $out : ());
 }
 
