@@ -316,6 +316,9 @@ ngx_http_webhook_webhook_members(ngx_http_webhook_json_writer_t *w,
     ngx_http_webhook_json_integer(w, "failures", webhook->failures);
     ngx_http_webhook_json_time(w, "failing_since", webhook->since);
     ngx_http_webhook_json_time(w, "paused_until", webhook->open_until);
+    ngx_http_webhook_json_time(w, "last_success_at", webhook->success_at);
+    ngx_http_webhook_json_time(w, "last_failure_at", webhook->failure_at);
+    ngx_http_webhook_json_time(w, "next_attempt_at", webhook->next_at);
     ngx_http_webhook_json_close_object(w);
 
     ngx_http_webhook_json_time(w, "created_at",

@@ -380,6 +380,9 @@ typedef struct {
     ngx_uint_t                       failures;    /* one after the other */
     int64_t                          since;       /* the first of them, ms */
     int64_t                          open_until;  /* the breaker; 0: closed */
+    int64_t                          success_at;  /* attempts: the last ones */
+    int64_t                          failure_at;  /* as far as is known, ms, */
+    int64_t                          next_at;     /* and the next; 0: none */
     unsigned                         enabled:1;
     unsigned                         probing:1;   /* half open */
 } ngx_http_webhook_webhook_t;

@@ -151,6 +151,30 @@ $t->finish;
         grep { $_->{status} eq 'failed' && $_->{retries} == 1 }
             $t->events('acme', 'event=test.webhook-event') }, 20);
     pass('events and tests end beside an open breaker');
+
+    # when the last attempts were, and the next one is
+
+    my $path = "/companies/acme/webhooks/$w->{id}";
+    my $h = $t->wait_for('the last failure', sub {
+        my $h = $t->api_ok('GET', $path)->{health};
+        return $h->{last_failure_at} ? $h : (); });
+    is($h->{last_success_at}, undef, 'there was no success');
+    is($h->{next_attempt_at}, undef, 'and nothing is due');
+
+    $t->api_ok('PATCH', $path, { url => $t->url('/ok') });
+    $t->ingest('acme', 'x', 5);
+    $h = $t->wait_for('the last success', sub {
+        my ($w) = @{ $t->api_ok('GET', '/companies/acme/webhooks')->{data} };
+        return $w->{health}{last_success_at} ? $w->{health} : (); });
+    cmp_ok($h->{last_success_at}, 'gt', $h->{last_failure_at}, 'the success came after the failures');
+
+    $t->api_ok('PATCH', $path, { enabled => \0 });
+    $t->api_ok('PATCH', $path, { enabled => \1, url => $t->url('/fail/1'), retry_delays => ['1h'] });
+    $t->ingest('acme', 'x', 6);
+    $h = $t->wait_for('the next attempt', sub {
+        my $h = $t->api_ok('GET', $path)->{health};
+        return $h->{next_attempt_at} && $h->{next_attempt_at} gt $h->{last_success_at} ? $h : (); });
+    ok($h->{next_attempt_at}, 'the next attempt is told');
     $t->finish;
 }
 

@@ -612,6 +612,8 @@ ngx_http_webhook_sqlite_read(void *session, ngx_http_webhook_op_t *op,
     s->now = ngx_http_webhook_sqlite_now();
 
     if (op->type == NGX_HTTP_WEBHOOK_OP_EVENT_LIST
+        || op->type == NGX_HTTP_WEBHOOK_OP_WEBHOOK_LIST
+        || op->type == NGX_HTTP_WEBHOOK_OP_WEBHOOK_GET
         || op->type == NGX_HTTP_WEBHOOK_OP_STATUS
         || op->type == NGX_HTTP_WEBHOOK_OP_STATS
         || op->type == NGX_HTTP_WEBHOOK_OP_MESSAGE_LIST

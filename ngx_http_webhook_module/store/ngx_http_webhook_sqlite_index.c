@@ -23,7 +23,7 @@
 #include "ngx_http_webhook_sqlite.h"
 
 
-#define NGX_HTTP_WEBHOOK_INDEX_VERSION  3
+#define NGX_HTTP_WEBHOOK_INDEX_VERSION  4
 #define NGX_HTTP_WEBHOOK_INDEX_WINDOW   8000    /* rows */
 #define NGX_HTTP_WEBHOOK_INDEX_BUDGET   500     /* ms a call */
 #define NGX_HTTP_WEBHOOK_INDEX_RETRY    10000   /* ms, after a failure */
@@ -564,7 +564,8 @@ ngx_http_webhook_sqlite_index_fill(ngx_http_webhook_sqlite_t *s, int64_t from,
         NGX_HTTP_WEBHOOK_SQL_INDEX_BY_WEBHOOK,
         NGX_HTTP_WEBHOOK_SQL_INDEX_BY_NAME,
         NGX_HTTP_WEBHOOK_SQL_INDEX_MESSAGE_BY_COMPANY,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_MESSAGE_BY_NAME
+        NGX_HTTP_WEBHOOK_SQL_INDEX_MESSAGE_BY_NAME,
+        NGX_HTTP_WEBHOOK_SQL_INDEX_LAST
     };
 
     for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -217,6 +217,14 @@ static ngx_int_t
 ngx_http_webhook_sqlite_sweep_webhook(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t id, ngx_http_webhook_id_t from, ngx_uint_t *more)
 {
+    if (from == INT64_MAX
+        && ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_SWEEP_LAST, 1,
+                                       id, 0, 0)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_SWEEP_BY_WEBHOOK,
                                     3, id, from, NGX_HTTP_WEBHOOK_SWEEP_ROWS)
         != NGX_OK)

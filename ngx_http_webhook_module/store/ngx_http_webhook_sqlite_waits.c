@@ -19,6 +19,8 @@
 static ngx_http_webhook_waits_t *ngx_http_webhook_sqlite_waits_find(
     ngx_http_webhook_sqlite_t *s, ngx_array_t *webhooks,
     ngx_http_webhook_id_t id);
+static ngx_int_t ngx_http_webhook_sqlite_webhook_times(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_webhook_t *webhook);
 static ngx_int_t ngx_http_webhook_sqlite_waits_load(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t id, ngx_pool_t *pool,
     ngx_http_webhook_waits_t *w);
@@ -103,6 +105,48 @@ ngx_http_webhook_sqlite_webhook_waits(ngx_http_webhook_sqlite_t *s,
     }
 
     webhook->waits = ngx_http_webhook_waits_webhook(&w);
+
+    return ngx_http_webhook_sqlite_webhook_times(s, webhook);
+}
+
+
+/* The last attempts, where there is an index to ask, and the next one. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_webhook_times(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_webhook_t *webhook)
+{
+    int64_t        next;
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_CLAIM_NEXT);
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook->id);
+
+    if (ngx_http_webhook_sqlite_step(s, stmt) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    next = sqlite3_column_int64(stmt, 0);
+
+    (void) sqlite3_reset(stmt);
+
+    webhook->next_at = next ? ngx_max(next, webhook->open_until) : 0;
+
+    if (s->index == 0) {
+        return NGX_OK;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_LAST_GET);
+    ngx_http_webhook_sqlite_int(stmt, 1, webhook->id);
+
+    /* an index that is damaged is found by what cannot do without it */
+
+    if (ngx_http_webhook_sqlite_step(s, stmt) == NGX_OK) {
+        webhook->success_at = sqlite3_column_int64(stmt, 0);
+        webhook->failure_at = sqlite3_column_int64(stmt, 1);
+
+        (void) sqlite3_reset(stmt);
+    }
 
     return NGX_OK;
 }

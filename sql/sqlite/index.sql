@@ -97,7 +97,13 @@ CREATE TABLE lists.statistics_name (
     PRIMARY KEY (company_id, span, start, webhook_id, name_id)
 ) STRICT, WITHOUT ROWID;
 
-PRAGMA lists.user_version = 3;
+CREATE TABLE lists.last (
+    webhook_id  INTEGER PRIMARY KEY,
+    success_at  INTEGER NOT NULL,
+    failure_at  INTEGER NOT NULL
+) STRICT;
+
+PRAGMA lists.user_version = 4;
 
 COMMIT;
 
@@ -150,6 +156,26 @@ INSERT OR IGNORE INTO lists.message_by_name (company_id, name_id, id)
 SELECT m.company_id, n.id, m.id
 FROM message m JOIN lists.name n ON n.name = m.event
 WHERE m.id > ?1 AND m.id <= ?2 ORDER BY 1, 2, 3;
+
+-- name: index_last
+-- When the last attempts of a window's webhooks began: the last that succeeded,
+-- and the last that failed.
+INSERT INTO lists.last (webhook_id, success_at, failure_at)
+SELECT e.webhook_id, max(iif(l.error IS NULL, l.started_at, 0)),
+    max(iif(l.error IS NULL, 0, l.started_at))
+FROM webhook_event_log l JOIN webhook_event e ON e.id = l.webhook_event_id
+WHERE l.id > ?1 AND l.id <= ?2 GROUP BY e.webhook_id
+ON CONFLICT (webhook_id) DO UPDATE SET
+    success_at = max(success_at, excluded.success_at),
+    failure_at = max(failure_at, excluded.failure_at);
+
+-- name: last_get
+-- Those of a webhook.
+SELECT success_at, failure_at FROM lists.last WHERE webhook_id = ?1;
+
+-- name: sweep_last
+-- Forgets those of one that is gone.
+DELETE FROM lists.last WHERE webhook_id = ?1;
 
 -- name: index_by_company
 -- A window's events.
