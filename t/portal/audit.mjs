@@ -32,7 +32,11 @@ async function overflow(page) {
     const old = page.viewportSize();
 
     await page.setViewportSize({ width: 360, height: 780 });
-    const wide = await page.evaluate(() => {
+    const wide = await page.evaluate(async () => {
+        for (let i = 0; i < 3; i++) {          // charts are drawn anew for their width
+            await new Promise(requestAnimationFrame);
+        }
+
         const width = document.documentElement.clientWidth;
 
         return document.documentElement.scrollWidth <= width ? []
