@@ -199,6 +199,15 @@ ngx_http_webhook_headers_add(ngx_http_webhook_api_t *api,
         } else if (!ngx_http_webhook_headers_value(&child->text)) {
             why = "A header's value is not empty, has no control characters, "
                   "and no space at its ends";
+
+        } else if (child->text.len == sizeof(NGX_HTTP_WEBHOOK_HEADERS_MASK) - 1
+                   && ngx_strncmp(child->text.data,
+                                  NGX_HTTP_WEBHOOK_HEADERS_MASK,
+                                  child->text.len)
+                      == 0)
+        {
+            why = "This is shown in the place of the value: leave the header "
+                  "out to keep it";
         }
     }
 

@@ -122,7 +122,8 @@ refused('{"a/b~c":"x"}', 'invalid_value', '/headers/a~1b~0c', 'a name that is no
 refused('{"":"x"}', 'invalid_value', '/headers/', 'no name');
 refused('{"X\\u0000":"x"}', 'invalid_value', "/headers/X\0", 'a zero byte in a name');
 refused('{"X-A":"' . $_ . '"}', 'invalid_value', '/headers/X-A', "the value \"$_\"")
-    for '', ' x', 'x\\t', 'a\\r\\nX-Evil: 1', 'a\\nb', 'a\\u0000b', 'a\\u007fb';
+    for '', ' x', 'x\\t', 'a\\r\\nX-Evil: 1', 'a\\nb', 'a\\u0000b', 'a\\u007fb',
+        '********';
 refused('{"X-A":5}', 'wrong_type', '/headers/X-A', 'a number');
 refused('{"X-A":null}', 'wrong_type', '/headers/X-A', 'null, of a new webhook');
 refused('{"X-A":"1","x-a":"2"}', 'duplicate_member', '/headers/x-a', 'twice');
