@@ -183,7 +183,7 @@ my ($status, $p) = $t->api('POST', $replays, { webhook_id => $w->{id}, source =>
 is("$status $p->{code}", '422 replay_limit', 'not more than ten at a time');
 
 is([ $t->api('DELETE', '/companies/acme') ]->[0], 204, 'a company is deleted');
-$t->wait_for('all to be erased', sub { !sql('SELECT count(*) FROM company WHERE deleted_at <> 0') }, 30);
+$t->wait_for('all to be erased', sub { !sql('SELECT count(*) FROM company WHERE deleted_at > 0') }, 30);
 is(sql('SELECT (SELECT count(*) FROM replay) + (SELECT count(*) FROM replayed_event)'), 0, '... with its replays');
 
 is(scalar($t->log_lines(qr/\[(?:emerg|crit)\]/)), 0, 'nothing alarming in the log');

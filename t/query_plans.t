@@ -23,7 +23,6 @@ my %allowed = (
     (map { ("v ($_)" => 'temp.moved: one window of the index') }
      qw(index_move_company index_move_webhook index_moved_company index_moved_webhook)),
     'webhook_health (any)' => 'asked only whether there is a row',
-    'company (company_erasing)' => 'a partial index of those deleted, the first of it',
     'webhook_event_change (expire_changes)' => 'by its primary key, the first so many',
 );
 

@@ -19,6 +19,8 @@
 #define NGX_HTTP_WEBHOOK_SQLITE_ERASES  500     /* rows a slice */
 #define NGX_HTTP_WEBHOOK_SQLITE_BUDGET  10      /* ms a look */
 
+#define NGX_HTTP_WEBHOOK_SQLITE_GONE    ((int64_t) 24 * 3600 * 1000)
+
 
 static ngx_int_t ngx_http_webhook_sqlite_erase(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t message_id);
@@ -176,6 +178,11 @@ ngx_http_webhook_sqlite_housekeep(ngx_http_webhook_sqlite_t *s)
 }
 
 
+/*
+ * A worker that was busy or stopped all the time learns from the company's row
+ * alone that it was deleted: so the row stays for a day.
+ */
+
 static ngx_int_t
 ngx_http_webhook_sqlite_erase_companies(ngx_http_webhook_sqlite_t *s,
     ngx_uint_t *more)
@@ -190,8 +197,15 @@ ngx_http_webhook_sqlite_erase_companies(ngx_http_webhook_sqlite_t *s,
 
     rc = ngx_http_webhook_sqlite_step(s, stmt);
 
+    if (rc == NGX_DONE) {
+        return ngx_http_webhook_sqlite_run(s,
+                                           NGX_HTTP_WEBHOOK_SQL_COMPANY_FORGET,
+                                           1, NGX_HTTP_WEBHOOK_SQLITE_GONE
+                                              - s->now, 0, 0);
+    }
+
     if (rc != NGX_OK) {
-        return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+        return NGX_ERROR;
     }
 
     id = sqlite3_column_int64(stmt, 0);

@@ -56,7 +56,8 @@ WHERE company_id = ?1 AND deleted_at = 0;
 
 -- name: company_erasing
 -- A company whose messages are still to be erased.
-SELECT id, erased_id FROM company WHERE deleted_at <> 0 LIMIT 1;
+SELECT id, erased_id FROM company WHERE deleted_at <> 0 AND deleted_at > 0
+LIMIT 1;
 
 -- name: company_erased
 -- How far it is.
@@ -90,8 +91,14 @@ DELETE FROM replay WHERE company_id = ?1;
 DELETE FROM webhook WHERE company_id = ?1;
 
 -- name: erase_company
--- ... and itself.
-DELETE FROM company WHERE id = ?1;
+-- ... and itself, but for the fact that it was deleted, which workers are still
+-- to see: the time is negative now.
+UPDATE company SET name = '', deleted_at = -deleted_at WHERE id = ?1;
+
+-- name: company_forget
+-- Forgets those that were deleted before a time, which is negative.
+DELETE FROM company
+WHERE deleted_at <> 0 AND deleted_at > ?1 AND deleted_at < 0;
 
 -- name: retention_get
 -- How far payloads are erased.

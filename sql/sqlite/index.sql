@@ -351,7 +351,8 @@ ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
 -- name: sweep_company
 -- The next company in the lists after ?1; from which identifier on (?2: the
 -- oldest there is) its rows are of use: none of them where it is gone.
-SELECT c.id, iif(EXISTS (SELECT 1 FROM main.company WHERE id = c.id), ?2,
+SELECT c.id, iif(EXISTS (SELECT 1 FROM main.company
+                         WHERE id = c.id AND deleted_at >= 0), ?2,
     0x7fffffffffffffff)
 FROM (SELECT min(id) AS id FROM
       (SELECT min(company_id) AS id FROM lists.by_company
