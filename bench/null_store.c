@@ -15,7 +15,7 @@
  */
 
 
-#include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_held.h"
 
 #include <sys/mman.h>
 
@@ -108,7 +108,7 @@ null_store_claim(null_store_t *s, ngx_http_webhook_claim_op_t *claim)
 
     claim->next = 1;
 
-    for (i = 0; i < WEBHOOKS && ngx_http_webhook_store_room(s->conf); i++) {
+    for (i = 0; i < WEBHOOKS && ngx_http_webhook_held_room(s->conf); i++) {
 
         target = s->targets[s->next++ % WEBHOOKS];
 
@@ -139,7 +139,7 @@ null_store_claim(null_store_t *s, ngx_http_webhook_claim_op_t *claim)
         message->payload.data[0] = '"';
         message->payload.data[PAYLOAD - 1] = '"';
 
-        if (!ngx_http_webhook_store_take(s->conf, held, target->load, 0)) {
+        if (!ngx_http_webhook_held_take(s->conf, held, target->load, 0)) {
             ngx_destroy_pool(pool);
             continue;
         }

@@ -20,6 +20,7 @@ static ngx_uint_t ngx_http_webhook_api_find(ngx_http_webhook_api_t *api);
 static ngx_uint_t ngx_http_webhook_api_match(const char *path,
     ngx_str_t *rest, ngx_str_t *args);
 static ngx_int_t ngx_http_webhook_api_role(ngx_http_webhook_api_t *api);
+static const char *ngx_http_webhook_api_params(ngx_http_webhook_api_t *api);
 static ngx_int_t ngx_http_webhook_api_call(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_int_t ngx_http_webhook_api_allow(ngx_http_request_t *r,
@@ -526,6 +527,8 @@ ngx_int_t
 ngx_http_webhook_api_post(ngx_http_webhook_api_t *api,
     ngx_http_webhook_op_t *op, ngx_str_t *ref)
 {
+    const char  *detail;
+
     if (ref) {
         ref->len = api->args[0].len;
         ref->data = ngx_pstrdup(op->pool, &api->args[0]);
@@ -536,12 +539,80 @@ ngx_http_webhook_api_post(ngx_http_webhook_api_t *api,
         }
     }
 
+    detail = ngx_http_webhook_api_params(api);
+
+    if (detail) {
+        ngx_destroy_pool(op->pool);
+        return ngx_http_webhook_problem(api->request,
+                                        NGX_HTTP_WEBHOOK_INVALID_PARAMETER,
+                                        detail);
+    }
+
     if (ngx_http_webhook_wait(api->request, op) != NGX_OK) {
         ngx_destroy_pool(op->pool);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return NGX_AGAIN;
+}
+
+
+/*
+ * What is wrong with the names of the query's parameters, or NULL.  Where the
+ * handler asks for some, each is one of these, and there once: a filter that
+ * is misspelt would widen a list.
+ */
+
+static const char *
+ngx_http_webhook_api_params(ngx_http_webhook_api_t *api)
+{
+    size_t       len;
+    u_char      *p, *end, *last;
+    uint32_t     seen;
+    ngx_uint_t   i;
+
+    if (api->nparams == 0) {
+        return NULL;
+    }
+
+    seen = 0;
+    last = api->request->args.data + api->request->args.len;
+
+    for (p = api->request->args.data; p < last; p = end + 1) {
+
+        end = ngx_strlchr(p, last, '&');
+        end = end ? end : last;
+
+        if (end == p) {
+            continue;
+        }
+
+        for (len = 0; p + len < end && p[len] != '='; len++) { /* void */ }
+
+        for (i = 0; i < api->nparams; i++) {
+            if (ngx_strlen(api->params[i]) == len
+                && ngx_strncasecmp(p, (u_char *) api->params[i], len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (i == api->nparams) {
+            return "The query has a parameter that is not known here";
+        }
+
+        if (p + len == end) {
+            return "A parameter has no value";
+        }
+
+        if (seen & ((uint32_t) 1 << i)) {
+            return "A parameter is there twice";
+        }
+
+        seen |= (uint32_t) 1 << i;
+    }
+
+    return NULL;
 }
 
 
@@ -676,6 +747,10 @@ ngx_http_webhook_api_param(ngx_http_webhook_api_t *api, const char *name,
 {
     u_char     *src, *dst;
     ngx_str_t   arg;
+
+    if (api->nparams < NGX_HTTP_WEBHOOK_API_PARAMS) {
+        api->params[api->nparams++] = name;
+    }
 
     if (ngx_http_arg(api->request, (u_char *) name, ngx_strlen(name), &arg)
         != NGX_OK)

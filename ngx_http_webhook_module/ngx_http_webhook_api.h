@@ -17,6 +17,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_API_ARGS   2        /* identifiers in a path */
+#define NGX_HTTP_WEBHOOK_API_PARAMS 16       /* of a query */
 #define NGX_HTTP_WEBHOOK_API_LIMIT  50
 #define NGX_HTTP_WEBHOOK_API_MOST   250
 
@@ -66,6 +67,8 @@ struct ngx_http_webhook_api_s {
     ngx_str_t                       args[NGX_HTTP_WEBHOOK_API_ARGS];
     ngx_http_webhook_json_t        *body;        /* an object, or NULL */
     ngx_array_t                     errors;      /* of ..._error_t */
+    const char                     *params[NGX_HTTP_WEBHOOK_API_PARAMS];
+    ngx_uint_t                      nparams;     /* that were asked for */
     ngx_str_t                       made;        /* what it has made: an id */
 };
 
@@ -133,7 +136,8 @@ void *ngx_http_webhook_api_op(ngx_http_webhook_op_e type, size_t size,
 
 /*
  * Posts it and returns NGX_AGAIN.  The company that the path names is copied
- * to *ref, unless that is NULL.
+ * to *ref, unless that is NULL.  Where the query has parameters that the
+ * handler has not asked for by now, a problem is sent instead.
  */
 ngx_int_t ngx_http_webhook_api_post(ngx_http_webhook_api_t *api,
     ngx_http_webhook_op_t *op, ngx_str_t *ref);

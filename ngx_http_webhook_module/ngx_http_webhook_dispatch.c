@@ -157,7 +157,7 @@ ngx_http_webhook_dispatch_add(ngx_http_webhook_dispatch_t *dispatch,
 
         lane->nheld++;
 
-        if (!ngx_http_webhook_store_room_for(dispatch->conf, h->load)) {
+        if (!ngx_http_webhook_held_room_for(dispatch->conf, h->load)) {
             lane->full = 1;
 
             if (h->load->pace == NGX_HTTP_WEBHOOK_GOOD) {
@@ -189,7 +189,7 @@ ngx_http_webhook_dispatch_called(void *data)
 {
     ngx_http_webhook_dispatch_t *dispatch = data;
 
-    if (ngx_http_webhook_store_low(dispatch->conf)) {
+    if (ngx_http_webhook_held_low(dispatch->conf)) {
         ngx_http_webhook_dispatch_look(dispatch);
     }
 }
@@ -522,7 +522,7 @@ ngx_http_webhook_dispatch_wait(ngx_http_webhook_dispatch_t *dispatch)
         poll = 0;
 
     } else if (dispatch->next
-               && ngx_http_webhook_store_low(dispatch->conf))
+               && ngx_http_webhook_held_low(dispatch->conf))
     {
         tp = ngx_timeofday();
         due = dispatch->next - ((int64_t) tp->sec * 1000 + tp->msec);
@@ -588,7 +588,7 @@ ngx_http_webhook_dispatch_kick_handler(ngx_event_t *ev)
     ngx_http_webhook_dispatch_run(dispatch);
 
     if (dispatch->nhints
-        || (dispatch->next && ngx_http_webhook_store_low(dispatch->conf)))
+        || (dispatch->next && ngx_http_webhook_held_low(dispatch->conf)))
     {
         ngx_http_webhook_dispatch_wait(dispatch);
     }

@@ -13,24 +13,24 @@
  */
 
 
-#include "ngx_http_webhook_store.h"
+#include "ngx_http_webhook_held.h"
 
 
-static void ngx_http_webhook_store_count(ngx_http_webhook_store_conf_t *conf,
+static void ngx_http_webhook_held_count(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held, ngx_atomic_int_t n);
-static void ngx_http_webhook_store_count_pace(
+static void ngx_http_webhook_held_count_pace(
     ngx_http_webhook_store_conf_t *conf, ngx_http_webhook_held_t *held,
     ngx_atomic_int_t n);
 
 
 ngx_uint_t
-ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
+ngx_http_webhook_held_take(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held, ngx_http_webhook_load_t *load,
     ngx_uint_t force)
 {
     if (!force
-        && (!ngx_http_webhook_store_room(conf)
-            || !ngx_http_webhook_store_room_for(conf, load)))
+        && (!ngx_http_webhook_held_room(conf)
+            || !ngx_http_webhook_held_room_for(conf, load)))
     {
         return 0;
     }
@@ -40,23 +40,23 @@ ngx_http_webhook_store_take(ngx_http_webhook_store_conf_t *conf,
     held->load = load;
     held->pace = load->pace;
 
-    ngx_http_webhook_store_count(conf, held, 1);
+    ngx_http_webhook_held_count(conf, held, 1);
 
     return 1;
 }
 
 
 void
-ngx_http_webhook_store_give(ngx_http_webhook_store_conf_t *conf,
+ngx_http_webhook_held_give(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held)
 {
-    ngx_http_webhook_store_count(conf, held, -1);
+    ngx_http_webhook_held_count(conf, held, -1);
     ngx_http_webhook_load_unref(held->load);
 }
 
 
 static void
-ngx_http_webhook_store_count(ngx_http_webhook_store_conf_t *conf,
+ngx_http_webhook_held_count(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held, ngx_atomic_int_t n)
 {
     ngx_atomic_int_t          bytes;
@@ -72,12 +72,12 @@ ngx_http_webhook_store_count(ngx_http_webhook_store_conf_t *conf,
     (void) ngx_atomic_fetch_add(&load->share->held, n);
     (void) ngx_atomic_fetch_add(&load->share->bytes, bytes);
 
-    ngx_http_webhook_store_count_pace(conf, held, n);
+    ngx_http_webhook_held_count_pace(conf, held, n);
 }
 
 
 static void
-ngx_http_webhook_store_count_pace(ngx_http_webhook_store_conf_t *conf,
+ngx_http_webhook_held_count_pace(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held, ngx_atomic_int_t n)
 {
     ngx_atomic_int_t  bytes;
@@ -96,26 +96,26 @@ ngx_http_webhook_store_count_pace(ngx_http_webhook_store_conf_t *conf,
 
 
 void
-ngx_http_webhook_store_slow(ngx_http_webhook_store_conf_t *conf,
+ngx_http_webhook_held_slow(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_held_t *held)
 {
-    ngx_http_webhook_store_count_pace(conf, held, -1);
+    ngx_http_webhook_held_count_pace(conf, held, -1);
 
     held->pace = NGX_HTTP_WEBHOOK_SLOW;
 
-    ngx_http_webhook_store_count_pace(conf, held, 1);
+    ngx_http_webhook_held_count_pace(conf, held, 1);
 }
 
 
 ngx_uint_t
-ngx_http_webhook_store_room(ngx_http_webhook_store_conf_t *conf)
+ngx_http_webhook_held_room(ngx_http_webhook_store_conf_t *conf)
 {
     return conf->held < conf->max_held && conf->bytes < conf->max_bytes;
 }
 
 
 ngx_uint_t
-ngx_http_webhook_store_low(ngx_http_webhook_store_conf_t *conf)
+ngx_http_webhook_held_low(ngx_http_webhook_store_conf_t *conf)
 {
     return conf->held - conf->slow_held < conf->max_held / 4
            && conf->bytes - conf->slow_bytes < conf->max_bytes / 4;
@@ -123,7 +123,7 @@ ngx_http_webhook_store_low(ngx_http_webhook_store_conf_t *conf)
 
 
 ngx_uint_t
-ngx_http_webhook_store_most(ngx_http_webhook_store_conf_t *conf,
+ngx_http_webhook_held_most(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_load_t *load)
 {
     ngx_uint_t  most;
@@ -147,7 +147,7 @@ ngx_http_webhook_store_most(ngx_http_webhook_store_conf_t *conf,
 
 
 ngx_uint_t
-ngx_http_webhook_store_room_for(ngx_http_webhook_store_conf_t *conf,
+ngx_http_webhook_held_room_for(ngx_http_webhook_store_conf_t *conf,
     ngx_http_webhook_load_t *load)
 {
     if (load->pace == NGX_HTTP_WEBHOOK_SLOW
@@ -165,7 +165,7 @@ ngx_http_webhook_store_room_for(ngx_http_webhook_store_conf_t *conf,
         return 0;
     }
 
-    return load->held < ngx_http_webhook_store_most(conf, load)
+    return load->held < ngx_http_webhook_held_most(conf, load)
            && load->bytes < conf->max_bytes / 4
            && load->share->held < conf->max_held / 2
            && load->share->bytes < conf->max_bytes / 2;

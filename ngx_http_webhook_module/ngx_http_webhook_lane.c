@@ -404,7 +404,7 @@ ngx_http_webhook_lane_slow(ngx_http_webhook_dispatch_t *dispatch,
         d->slow = 1;
         d->weak = 1;
 
-        ngx_http_webhook_store_slow(dispatch->conf, d->held);
+        ngx_http_webhook_held_slow(dispatch->conf, d->held);
     }
 
     if (load->pace == NGX_HTTP_WEBHOOK_SLOW) {
@@ -418,14 +418,14 @@ ngx_http_webhook_lane_slow(ngx_http_webhook_dispatch_t *dispatch,
     }
 
     ngx_http_webhook_record_shed(dispatch, lane,
-                                 ngx_http_webhook_store_most(dispatch->conf,
+                                 ngx_http_webhook_held_most(dispatch->conf,
                                                              load));
 
     for (q = ngx_queue_head(&lane->held);
          q != ngx_queue_sentinel(&lane->held);
          q = ngx_queue_next(q))
     {
-        ngx_http_webhook_store_slow(dispatch->conf,
+        ngx_http_webhook_held_slow(dispatch->conf,
                                     ngx_queue_data(q, ngx_http_webhook_held_t,
                                                    queue));
     }

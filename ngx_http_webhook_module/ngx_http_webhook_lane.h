@@ -17,6 +17,7 @@
 
 #include "ngx_http_webhook.h"
 #include "ngx_http_webhook_delivery.h"
+#include "ngx_http_webhook_held.h"
 #include "ngx_http_webhook_store.h"
 
 

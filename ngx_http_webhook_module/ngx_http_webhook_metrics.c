@@ -65,6 +65,7 @@ const char  *ngx_http_webhook_metrics_errors[NGX_HTTP_WEBHOOK_METRICS_ERRORS] =
     "name_lookup_timeout",
     "address_refused",
     "url_refused",
+    "secret_unavailable",
     "location_failed",
     "internal",
     "other"

@@ -25,7 +25,7 @@
 
 /* Errors of attempts, as ngx_http_webhook_metrics_errors names them. */
 
-#define NGX_HTTP_WEBHOOK_METRICS_ERRORS     17
+#define NGX_HTTP_WEBHOOK_METRICS_ERRORS     18
 
 
 typedef enum {

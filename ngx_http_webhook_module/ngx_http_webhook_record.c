@@ -349,7 +349,7 @@ ngx_http_webhook_record_drop(ngx_http_webhook_dispatch_t *dispatch,
 
     lane = ngx_http_webhook_lane_find(dispatch, held->webhook_id);
 
-    ngx_http_webhook_store_give(dispatch->conf, held);
+    ngx_http_webhook_held_give(dispatch->conf, held);
 
     if (lane) {
         lane->nheld--;
@@ -360,9 +360,9 @@ ngx_http_webhook_record_drop(ngx_http_webhook_dispatch_t *dispatch,
 
         if (lane->full
             && lane->nheld
-               <= ngx_http_webhook_store_most(dispatch->conf,
+               <= ngx_http_webhook_held_most(dispatch->conf,
                                               lane->target->load) / 2
-            && ngx_http_webhook_store_room_for(dispatch->conf,
+            && ngx_http_webhook_held_room_for(dispatch->conf,
                                                lane->target->load))
         {
             lane->full = 0;

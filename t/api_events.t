@@ -77,7 +77,8 @@ for my $query ('since=yesterday', 'since=2024-02-30T00:00:00Z', 'since=2023-02-2
                'until=2024-13-01T00:00:00Z', 'id=msg_x', "id=$sent[0]", 'q=needle',
                'q=needle&until=2200-01-01T00:00:00Z', 'q=&since=2024-01-01T00:00:00Z',
                'q=' . 'x' x 257 . '&since=2024-01-01T00:00:00Z', 'status=done', 'webhook=1', 'message=1',
-               'event=a*', 'event=', 'limit=251', 'cursor=x')
+               'event=a*', 'event=', 'limit=251', 'cursor=x', 'stauts=failed', 'limit=1&limit=2',
+               'status', 'status=failed&&x=')
 {
     my ($status, $p) = $t->api('GET', "$events?$query");
     is("$status $p->{code}", '400 invalid_parameter', "refused: " . substr $query, 0, 50);

@@ -33,7 +33,7 @@ change('/status/503');
 is("$status $e->{status} $e->{attempts}[0]{error}", '200 pending http_status', 'a failure, though it is tried again');
 
 change('/header/200/X:y');
-($status, $e) = $t->api('POST', path('wait=500ms&x=1'));
+($status, $e) = $t->api('POST', path('wait=500ms'));
 is($status, 200, 'in half a second');
 
 # no outcome in time
@@ -56,6 +56,7 @@ for my $wait ('31s', '1h', 'x', '', '-1s', '1.5s') {
     my ($status, $p) = $t->api('POST', path("wait=$wait"));
     is("$status $p->{code}", '400 invalid_parameter', "wait=$wait");
 }
+is([ $t->api('POST', path('wiat=5s')) ]->[1]{code}, 'invalid_parameter', 'a parameter that is misspelt');
 is([ $t->api('POST', path('wait=5s', 'wh_x')) ]->[1]{code}, 'webhook_not_found', 'no webhook');
 is([ $t->api('POST', "/companies/none/webhooks/$w->{id}/test?wait=5s") ]->[1]{code}, 'company_not_found', 'no company');
 is(tests(), $before, 'and nothing is sent');

@@ -499,7 +499,7 @@ ngx_http_webhook_sqlite_undo(ngx_http_webhook_sqlite_t *s,
         ngx_queue_remove(q);
 
         h = ngx_queue_data(q, ngx_http_webhook_held_t, queue);
-        ngx_http_webhook_store_give(s->conf, h);
+        ngx_http_webhook_held_give(s->conf, h);
 
         if (h->message->pool != op->pool) {
             ngx_destroy_pool(h->message->pool);

@@ -14,6 +14,7 @@
 #define _NGX_HTTP_WEBHOOK_SQLITE_H_INCLUDED_
 
 
+#include "ngx_http_webhook_held.h"
 #include "ngx_http_webhook_store.h"
 #include "ngx_http_webhook_sql.h"
 

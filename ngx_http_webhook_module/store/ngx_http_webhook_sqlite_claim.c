@@ -103,7 +103,7 @@ ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
 
     /* what is left when the worker has no room stays due */
 
-    for (i = 0; i < n && ngx_http_webhook_store_room(s->conf); i++) {
+    for (i = 0; i < n && ngx_http_webhook_held_room(s->conf); i++) {
         if (ngx_http_webhook_sqlite_look(s, claim, ids[i], share) != NGX_OK) {
             return NGX_ERROR;
         }
@@ -237,7 +237,7 @@ ngx_http_webhook_sqlite_look_rows(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim, ngx_http_webhook_target_t *target,
     ngx_http_webhook_sql_e rows, ngx_uint_t share)
 {
-    if (!ngx_http_webhook_store_room_for(s->conf, target->load)) {
+    if (!ngx_http_webhook_held_room_for(s->conf, target->load)) {
         return ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE,
                                            2, target->id,
                                            s->now
@@ -366,8 +366,8 @@ ngx_http_webhook_sqlite_look_ordered(ngx_http_webhook_sqlite_t *s,
     }
 
     if (ngx_queue_last(&claim->held) == last) {
-        return (ngx_http_webhook_store_room(s->conf)
-                && ngx_http_webhook_store_room_for(s->conf, target->load))
+        return (ngx_http_webhook_held_room(s->conf)
+                && ngx_http_webhook_held_room_for(s->conf, target->load))
                ? ngx_http_webhook_sqlite_requeue(s, target->id)
                : ngx_http_webhook_sqlite_run(s,
                                          NGX_HTTP_WEBHOOK_SQL_QUEUE_MOVE, 2,
@@ -442,7 +442,7 @@ ngx_http_webhook_sqlite_take(ngx_http_webhook_sqlite_t *s,
             break;
         }
 
-        if (!ngx_http_webhook_store_take(s->conf, held, target->load, tests)) {
+        if (!ngx_http_webhook_held_take(s->conf, held, target->load, tests)) {
             ngx_destroy_pool(held->message->pool);
             (void) sqlite3_reset(stmt);
             rc = NGX_DONE;

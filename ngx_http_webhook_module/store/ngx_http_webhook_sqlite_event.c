@@ -298,7 +298,7 @@ ngx_http_webhook_sqlite_event(ngx_http_webhook_sqlite_t *s,
     } else if (until && !test) {
         /* paused, by its breaker or its rate: it waits in the store */
 
-    } else if (ngx_http_webhook_store_take(s->conf, held, target->load, test))
+    } else if (ngx_http_webhook_held_take(s->conf, held, target->load, test))
     {
         owner = s->lock.owner;
         ngx_queue_insert_tail(&in->held, &held->queue);
