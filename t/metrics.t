@@ -265,6 +265,19 @@ ok(!($t->api_ok('GET', '/status')->{store}{available}), 'status says so');
 
 $t->finish;
 
+# the owner of an event is lost while it is on its way
+
+my $lost = WebhookTest->new;
+$lost->receiver;
+$lost->start->setup('acme', $lost->url('/slow/500'), 'slow');
+$lost->ingest('acme', 'slow', 1);
+$db = $lost->store;
+WebhookTest::sh("sqlite3 -cmd '.timeout 5000' $db 'UPDATE webhook_event SET owner = 0 WHERE status = 0'");
+is(0 + sql('SELECT waiting FROM store'), 1, 'an event on its way that lost its owner waits');
+$lost->wait_for('its result', sub { sql('SELECT status FROM webhook_event') == 1 });
+waiting('it was delivered all the same');
+$lost->finish;
+
 # who may look
 
 my $auth = WebhookTest->new(auth => 1)->start;

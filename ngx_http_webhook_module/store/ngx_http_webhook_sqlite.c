@@ -125,6 +125,15 @@ ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
 {
     ngx_http_webhook_sqlite_t  *s;
 
+    /*
+     * To count what is allocated takes a lock that all threads share.  SQLite
+     * refuses it once it is in use; the writer is the first to open.
+     */
+
+    if (writes) {
+        (void) sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    }
+
     s = ngx_calloc(sizeof(ngx_http_webhook_sqlite_t), log);
     if (s == NULL) {
         return NULL;

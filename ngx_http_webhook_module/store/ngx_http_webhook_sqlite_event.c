@@ -29,6 +29,11 @@ static ngx_int_t ngx_http_webhook_sqlite_result_set(
     ngx_uint_t *late);
 static ngx_int_t ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_result_op_t *result);
+static ngx_int_t ngx_http_webhook_sqlite_attempt_before(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t event_id,
+    int64_t *previous, ngx_uint_t *number);
+static ngx_int_t ngx_http_webhook_sqlite_value(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sql_e name, int64_t id, int64_t *value);
 static void ngx_http_webhook_sqlite_ended(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_status_e status);
 
@@ -487,22 +492,39 @@ ngx_http_webhook_sqlite_result_set(ngx_http_webhook_sqlite_t *s,
 }
 
 
+/*
+ * The log of an attempt, numbered after the one before; none where the
+ * webhook event was erased meanwhile.
+ */
+
 static ngx_int_t
 ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_result_op_t *result)
 {
+    int64_t                      previous;
+    ngx_int_t                    rc;
+    ngx_uint_t                   number;
     sqlite3_stmt                *stmt;
     ngx_http_webhook_attempt_t  *a;
 
     a = &result->attempt;
     a->id = ngx_http_webhook_sqlite_id(s);
 
+    rc = ngx_http_webhook_sqlite_attempt_before(s, result->event_id, &previous,
+                                                &number);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DECLINED) ? NGX_OK : NGX_ERROR;
+    }
+
+    number = ngx_max(a->number, number + 1);
+
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                         NGX_HTTP_WEBHOOK_SQL_ATTEMPT_INSERT);
 
     ngx_http_webhook_sqlite_int(stmt, 1, a->id);
     ngx_http_webhook_sqlite_int(stmt, 2, result->event_id);
-    ngx_http_webhook_sqlite_int(stmt, 3, a->number);
+    ngx_http_webhook_sqlite_int(stmt, 3, number);
     ngx_http_webhook_sqlite_int(stmt, 4, a->started_at);
     ngx_http_webhook_sqlite_int(stmt, 5, a->status_code);
     ngx_http_webhook_sqlite_text(stmt, 6, &a->error);
@@ -522,8 +544,67 @@ ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 20, a->truncated);
     ngx_http_webhook_sqlite_text(stmt, 21, &a->previous);
     ngx_http_webhook_sqlite_text(stmt, 22, &a->header_names);
+    ngx_http_webhook_sqlite_int(stmt, 23, previous);
 
     return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+/*
+ * The last attempt of a webhook event and its number, both 0 where there was
+ * none; NGX_DECLINED where there is no such event.
+ */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_attempt_before(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_id_t event_id, int64_t *previous, ngx_uint_t *number)
+{
+    ngx_int_t  rc;
+    int64_t    value;
+
+    *number = 0;
+
+    rc = ngx_http_webhook_sqlite_value(s,
+                                       NGX_HTTP_WEBHOOK_SQL_ATTEMPT_PREVIOUS,
+                                       event_id, previous);
+
+    if (rc != NGX_OK || *previous == 0) {
+        return rc;
+    }
+
+    rc = ngx_http_webhook_sqlite_value(s, NGX_HTTP_WEBHOOK_SQL_ATTEMPT_NUMBER,
+                                       *previous, &value);
+
+    if (rc == NGX_OK) {
+        *number = (ngx_uint_t) value;
+    }
+
+    return (rc == NGX_ERROR) ? NGX_ERROR : NGX_OK;
+}
+
+
+/* A number that a statement finds; NGX_DECLINED where it finds no row. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_value(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_sql_e name, int64_t id, int64_t *value)
+{
+    ngx_int_t      rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s, name);
+    ngx_http_webhook_sqlite_int(stmt, 1, id);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc != NGX_OK) {
+        return (rc == NGX_DONE) ? NGX_DECLINED : NGX_ERROR;
+    }
+
+    *value = sqlite3_column_int64(stmt, 0);
+    (void) sqlite3_reset(stmt);
+
+    return NGX_OK;
 }
 
 

@@ -58,20 +58,22 @@ UPDATE webhook_event
 SET status = 0, extra = status + 1, resume_at = due_at, due_at = ?2
 WHERE id = ?1;
 
+-- name: attempt_previous
+-- The attempt before; none where the webhook event was erased meanwhile.
+SELECT attempt_id FROM webhook_event WHERE id = ?1;
+
+-- name: attempt_number
+-- Its number.
+SELECT number FROM webhook_event_log WHERE id = ?1;
+
 -- name: attempt_insert
--- The log of an attempt, chained to the one before and numbered after it; none
--- where the webhook event was erased meanwhile.
+-- The log of an attempt, chained to the one before.
 INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number,
     started_at, status_code, error, detail, duration, name_lookup, connect,
     tls, first_byte, peer, url, signed_at, signature, standard, response_head,
     response_body, truncated, previous, header_names)
-SELECT ?1, e.attempt_id, e.id,
-    CASE WHEN e.attempt_id = 0 THEN ?3
-         ELSE max(?3, ifnull((SELECT l.number + 1 FROM webhook_event_log l
-                              WHERE l.id = e.attempt_id), 0)) END,
-    ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19,
-    ?20, ?21, ?22
-FROM webhook_event e WHERE e.id = ?2;
+VALUES (?1, ?23, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,
+    ?16, ?17, ?18, ?19, ?20, ?21, ?22);
 
 -- name: queue_add
 -- Makes sure that a webhook is looked at when an event of it falls due.
