@@ -4,10 +4,11 @@
  * readers, and has its figures in a table beside it.
  */
 
-import { h, s, replace } from './dom.js';
+import { h, s, replace, data } from './dom.js';
 import { compact } from './format.js';
 
 const HEIGHT = 200;
+const RANKS = 8;                // names that are shown at once
 const LEFT = 44, RIGHT = 8, TOP = 10, BOTTOM = 24;
 
 
@@ -122,7 +123,7 @@ function hide(tip, mark) {
 function table(c) {
     const rows = c.rows.filter((r) => c.series.some((x) => x.of(r)));
 
-    return h('details.figures', null, h('summary', null, 'Figures'),
+    return h('details.figures', { dataset: { of: c.title } }, h('summary', null, 'Figures'),
         h('div.scroll', { tabindex: '0', role: 'region', 'aria-label': `${c.title}: figures` },
           h('table', null,
             h('thead', null, h('tr', null, h('th', { scope: 'col' }, c.rowName || 'Time'),
@@ -194,22 +195,28 @@ export function lines(c) {
 }
 
 
-/* Bars with names, widest first: rows [{ name, n, kind, more, href }]. */
+/*
+ * Bars with names, widest first: rows [{ name, n, kind, more, href }].  Those
+ * after the first eight are opened by a click.
+ */
 
 export function ranks(title, rows, nothing) {
     const most = Math.max(...rows.map((r) => r.n), 1);
     const id = `ranks-${title.toLowerCase().replace(/\W+/g, '-')}`;
 
+    const list = (some) => h('ul', null, some.map((r) => h('li', null,
+        h('span.rank-name', null, r.href ? h('a', { href: r.href }, data(r.name)) : data(r.name)),
+        h('span.rank-n', null, compact(r.n), r.more && h('span.quiet', null, r.more)),
+        s('svg', { class: 'rank', width: '100%', height: 6, 'aria-hidden': 'true' },
+          s('rect', { class: 'rail', width: '100%', height: 6, rx: 3 }),
+          s('rect', { class: `bar ${r.kind || 'accent'}`, height: 6, rx: 3,
+                      width: `${Math.max(100 * r.n / most, 0.8)}%` })))));
+    const shown = rows.length > RANKS + 1 ? RANKS : rows.length;
+
     return h('section.chart.ranks', { 'aria-labelledby': id }, h('h3', { id }, title),
-        rows.length === 0 ? h('p.quiet', null, nothing)
-        : h('ul', null, rows.map((r) => h('li', null,
-            h('span.rank-name', null, r.href ? h('a', { href: r.href }, h('bdi', null, r.name))
-                                             : h('bdi', null, r.name)),
-            h('span.rank-n', null, compact(r.n), r.more && h('span.quiet', null, r.more)),
-            s('svg', { class: 'rank', width: '100%', height: 6, 'aria-hidden': 'true' },
-              s('rect', { class: 'rail', width: '100%', height: 6, rx: 3 }),
-              s('rect', { class: `bar ${r.kind || 'accent'}`, height: 6, rx: 3,
-                          width: `${Math.max(100 * r.n / most, 0.8)}%` }))))));
+        rows.length === 0 ? h('p.quiet', null, nothing) : list(rows.slice(0, shown)),
+        rows.length > shown && h('details.rest', { dataset: { of: title } },
+            h('summary', null, `${rows.length - shown} more`), list(rows.slice(shown))));
 }
 
 

@@ -7,18 +7,24 @@ import * as api from '../api.js';
 import { note } from '../router.js';
 import { notice, segmented, skeleton } from '../ui.js';
 import { bars, lines, ranks } from '../charts.js';
-import { clock, compact, count, date, full, ms, percent, shortMs } from '../format.js';
+import { clock, compact, count, date, full, moment, ms, percent, shortMs } from '../format.js';
 import { webhookPage } from './webhook-head.js';
 
-const HOUR = 3600000;
+const MINUTE = 60000, HOUR = 3600000, DAY = 86400000;
 
-// the API's buckets, and how many of them a bar takes
+// the API's buckets, how many of them there are, the one that goes on with
+// them, and how many of them a bar takes
 const ranges = {
-    '1h': { name: '1 h', bucket: '1m', span: HOUR, join: 1, tick: (d) => d.getMinutes() % 10 === 0 },
-    '24h': { name: '24 h', bucket: '1h', span: 24 * HOUR, join: 1, tick: (d) => d.getHours() % 4 === 0 },
-    '7d': { name: '7 d', bucket: '1h', span: 168 * HOUR, join: 4, tick: (d) => d.getHours() < 1 },
-    '30d': { name: '30 d', bucket: '1d', span: 720 * HOUR, join: 1, tick: (d) => d.getDate() % 5 === 1 },
+    '1h': { name: '1 h', bucket: '1m', size: MINUTE, n: 60, join: 1, tick: (d) => d.getMinutes() % 10 === 0 },
+    '24h': { name: '24 h', bucket: '1h', size: HOUR, n: 24, join: 1, tick: (d) => d.getHours() % 4 === 0 },
+    '7d': { name: '7 d', bucket: '1h', size: HOUR, n: 168, join: 4, tick: (d) => d.getHours() < 1 },
+    '30d': { name: '30 d', bucket: '1d', size: DAY, n: 30, join: 1, tick: (d) => d.getDate() % 5 === 1 },
 };
+
+
+function begins(range) {
+    return new Date((Math.floor(Date.now() / range.size) - range.n + 1) * range.size).toISOString();
+}
 
 
 function named(range, iso) {
@@ -51,16 +57,26 @@ function outcomes(range, buckets) {
 }
 
 
-function figures(t) {
-    const tile = (name, value, sub, kind) => h('div.tile', null, h('dt', null, name),
-        h('dd', { class: kind }, value, ' ', h('span.quiet', null, sub)));
+/* The list of events from when the figures count on. */
+
+function list(s, id, more) {
+    return `#/events?${new URLSearchParams({ webhook: id, since: s.since, ...more })}`;
+}
+
+
+function figures(s, id) {
+    const t = s.total;
+    const tile = (name, value, sub, kind, href) => h('div.tile', null, h('dt', null, name),
+        h('dd', { class: kind }, href ? h('a', { href }, value) : value, ' ', h('span.quiet', null, sub)));
     const rate = t.success_rate;
 
     return h('dl.tiles', null,
         tile('Success rate', percent(rate), 'of all attempts',
              rate === null ? null : rate < 0.5 ? 'bad' : rate < 0.95 ? 'warn' : 'good'),
-        tile('Events', compact(t.webhook_events), `${compact(t.attempts)} attempts`),
-        tile('Failed', compact(t.failed), 'given up', t.failed > 0 ? 'bad' : null),
+        tile('Events', compact(t.webhook_events), `${compact(t.attempts)} attempts`, null,
+             t.webhook_events > 0 ? list(s, id) : null),
+        tile('Failed', compact(t.failed), 'given up', t.failed > 0 ? 'bad' : null,
+             t.failed > 0 ? list(s, id, { status: 'failed' }) : null),
         tile('Latency', ms(t.latency_ms?.p50 ?? null), t.latency_ms && `median, p95 ${ms(t.latency_ms.p95)}`));
 }
 
@@ -79,7 +95,7 @@ function charts(range, s, id) {
     const of = (name) => (r) => r[name] ?? null;
 
     return [
-        figures(s.total),
+        figures(s, id),
         h('div.charts', null,
             bars({ title: 'Attempts by outcome', rows: out,
                 summary: `${count(s.total.delivered)} of ${count(s.total.attempts)} attempts delivered`,
@@ -93,10 +109,10 @@ function charts(range, s, id) {
                          { name: 'p99', kind: 'p99', of: of('p99') }] }),
             ranks('By status code', [...s.by_status].sort((a, b) => b.attempts - a.attempts).map(code),
                   'Nothing was sent in this time.'),
-            ranks('By event', s.by_event.filter((e) => e.attempts || e.webhook_events).slice(0, 8).map((e) => ({
+            ranks('By event', s.by_event.filter((e) => e.attempts || e.webhook_events).map((e) => ({
                 name: e.event ?? 'all others', n: e.webhook_events,
                 more: e.success_rate === null ? '' : ` ${percent(e.success_rate)}`,
-                href: e.event ? `#/events?webhook=${id}&event=${encodeURIComponent(e.event)}` : null,
+                href: e.event && e.webhook_events > 0 ? list(s, id, { event: e.event }) : null,
             })), 'Nothing was sent in this time.')),
         s.total.attempts === 0 && h('p.quiet.center', null,
             'Nothing was sent in this time. Send a test event to see how it works.'),
@@ -108,20 +124,21 @@ export function overview(context, id) {
     return webhookPage(context, id, 'overview', async () => {
         let chosen = ranges[context.query.get('range')] ? context.query.get('range') : '24h';
         const box = h('div');
+        const from = h('span.quiet');
 
         const load = async () => {
             const range = ranges[chosen];
             const s = await api.get(context.path('stats'), { signal: context.signal, query: {
-                webhook: id, bucket: range.bucket,
-                since: new Date(Date.now() - range.span + 1000).toISOString() } });
+                webhook: id, bucket: range.bucket, since: begins(range) } });
 
             if (ranges[chosen] === range) {
-                const open = [...box.querySelectorAll('details')].map((d) => d.open);
+                const open = new Set([...box.querySelectorAll('details[open]')].map((d) => d.dataset.of));
 
+                replace(from, 'since ', h('time', { datetime: s.since, title: full(s.since) }, moment(s.since)));
                 replace(box, s.complete === false && notice('warn', h('p', null,
                     `The figures are being counted anew; they are complete up to ${s.complete_until
                         ? full(s.complete_until) : 'the beginning'} so far.`)), charts(range, s, id));
-                box.querySelectorAll('details').forEach((d, i) => { d.open = !!open[i]; });
+                box.querySelectorAll('details').forEach((d) => { d.open = open.has(d.dataset.of); });
             }
         };
 
@@ -129,11 +146,12 @@ export function overview(context, id) {
         context.visit.every(15000, () => box.matches(':hover') || box.contains(document.activeElement)
                                          ? null : load());
 
-        return [h('div.section-head', null, h('h2', null, 'Deliveries'),
+        return [h('div.section-head', null, h('h2', null, 'Deliveries ', from),
             segmented('Range of time', Object.fromEntries(Object.entries(ranges).map(([k, r]) => [k, r.name])),
                 chosen, (v) => {
                     chosen = v;
                     note(new URLSearchParams({ range: v }));
+                    replace(from);
                     replace(box, skeleton(6));
                     load().catch((e) => {
                         if (e.name !== 'AbortError') {
