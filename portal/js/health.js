@@ -56,6 +56,15 @@ export async function failing({ path, signal }, hooks, known = new Map()) {
 }
 
 
+/* What is said of one, as text: it is said anew when that changes. */
+
+export function gist(w) {
+    const { breaker, failures, failing_since, paused_until } = w.health;
+
+    return JSON.stringify([w.id, w.enabled, w.disabled_reason, breaker, failures, failing_since, paused_until]);
+}
+
+
 export function pausedUntil(w) {
     return w.health.paused_until && Date.parse(w.health.paused_until) > Date.now()
            ? [', next try in ', live.until(w.health.paused_until, '', 'a moment')] : null;

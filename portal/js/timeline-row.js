@@ -16,6 +16,19 @@ const OPENED = 20;              // webhook events that an opened row looks up
 const signs = { delivered: 'check', failed: 'cross', pending: 'clock', cancelled: 'dash' };
 
 
+/* What a webhook event waits for has an end: when, or null. */
+
+export function due(hooks, e) {
+    if (e.status !== 'pending') {
+        return null;
+    }
+
+    return e.waiting_for === 'schedule' ? e.next_attempt_at
+         : e.waiting_for === 'breaker' ? hooks.get(e.webhook_id)?.health.paused_until ?? null
+         : null;
+}
+
+
 export function nameOf(hooks, id) {
     const w = hooks.get(id);
 
@@ -23,27 +36,37 @@ export function nameOf(hooks, id) {
 }
 
 
-/* "next try in 3 min 12 s", "waits for the event before it", ... */
+/*
+ * "next try in 3 min 12 s", "paused after too many failures: goes on in 4 min",
+ * "waits for the event before it", ...
+ */
 
-export function next(e) {
+export function next(hooks, e) {
     if (e.status !== 'pending') {
         return e.reason ? reason(e.reason) : null;
     }
 
-    if (e.waiting_for === 'schedule' && e.next_attempt_at) {
-        return live.until(e.next_attempt_at, 'next try in ', 'is due');
+    const at = due(hooks, e);
+
+    if (!at) {
+        return waiting(e.waiting_for);
     }
 
-    return waiting(e.waiting_for);
+    return e.waiting_for === 'breaker'
+           ? live.until(at, 'paused after too many failures: goes on in ', 'goes on: one delivery tries whether it works again')
+           : live.until(at, 'next try in ', 'is due');
 }
 
 
 function pill(hooks, e) {
-    return h('span.pill', { class: e.status, title: `${nameOf(hooks, e.webhook_id)}: ${statuses[e.status]}` },
-        icon(signs[e.status]), h('span.cut', null, data(nameOf(hooks, e.webhook_id))),
-        h('span.hidden-text', null, `: ${statuses[e.status]}`),
-        e.status === 'pending' && e.waiting_for === 'schedule' && e.next_attempt_at
-            && h('span.pill-more', null, live.until(e.next_attempt_at, '', 'due')));
+    const paused = e.status === 'pending' && e.waiting_for === 'breaker';
+    const state = paused ? `${statuses.pending}, paused` : statuses[e.status];
+    const at = due(hooks, e);
+
+    return h('span.pill', { class: e.status, title: `${nameOf(hooks, e.webhook_id)}: ${state}` },
+        icon(paused ? 'pause' : signs[e.status]), h('span.cut', null, data(nameOf(hooks, e.webhook_id))),
+        h('span.hidden-text', null, `: ${state}`),
+        at && h('span.pill-more', null, live.until(at, '', 'due')));
 }
 
 
@@ -64,13 +87,13 @@ function pills(hooks, g) {
 
 /* The attempts of a webhook event, as points on a line. */
 
-function attempts(e) {
+function attempts(hooks, e) {
     return h('ol.tries', { 'aria-label': 'Attempts' }, e.attempts.map((a) => h('li', { class: a.error ? 'bad' : 'good' },
         h('span.try-dot', null, icon(a.error ? 'cross' : 'check')),
         h('span', null, h('b', null, a.status_code ?? attempt(a)[0]), ' ',
           h('span.quiet', null, ms(a.timings?.total_ms ?? a.duration_ms))),
         h('time.quiet', { datetime: a.started_at, title: full(a.started_at) }, when(a.started_at)))),
-        e.status === 'pending' && h('li.next', null, h('span.try-dot', null, icon('clock')), h('span', null, next(e))));
+        e.status === 'pending' && h('li.next', null, h('span.try-dot', null, icon('clock')), h('span', null, next(hooks, e))));
 }
 
 
@@ -88,7 +111,7 @@ function detail(context, hooks, e, again) {
           there ? h('a', { href: `#/webhooks/${e.webhook_id}` }, data(nameOf(hooks, e.webhook_id)))
                 : h('span.quiet', null, 'deleted webhook ', h('code', null, e.webhook_id)),
           e.status !== 'pending' && e.reason && h('span.quiet', null, reason(e.reason))),
-        e.attempts.length || e.status === 'pending' ? attempts(e) : h('p.quiet', null, 'No attempt was made.'),
+        e.attempts.length || e.status === 'pending' ? attempts(hooks, e) : h('p.quiet', null, 'No attempt was made.'),
         h('div.actions', null,
           there && button('Retry now', act('retry', 'It is being sent'), { small: true, icon: 'retry' }),
           e.status === 'pending' && button('Cancel', act('cancel', 'Cancelled: no further attempt'), { small: true }),
@@ -183,9 +206,7 @@ export function row(context, hooks, g, picked, pick) {
 
 export function folded(hooks, run, picked, pick, open, toggled) {
     const first = run[run.length - 1], last = run[0];
-    const waits = run.flatMap((g) => g.events).filter((e) => e.status === 'pending')
-        .map((e) => e.waiting_for === 'breaker' ? hooks.get(e.webhook_id)?.health.paused_until : e.next_attempt_at)
-        .filter(Boolean).sort()[0];
+    const waits = run.flatMap((g) => g.events).map((e) => due(hooks, e)).filter(Boolean).sort()[0];
     const failed = last.events.filter((e) => e.status !== 'delivered');
 
     const box = h('input', { type: 'checkbox', 'aria-label': `Select these ${run.length} events ${last.event}`,

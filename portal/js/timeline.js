@@ -6,6 +6,7 @@
 import * as api from './api.js';
 
 const PAGE = 50;
+const NEW = 250;                // of what is new, at most, in one request
 const PAGES = 4;                // of webhook events for a page of messages
 const PATIENCE = 4000;          // ms for which a search goes on by itself
 const BEGINNING = '1971-01-01T00:00:00Z';
@@ -49,10 +50,10 @@ function group(message) {
 }
 
 
-async function ofMessages(context, f, cursor) {
+async function ofMessages(context, f, cursor, limit) {
     const { path, signal } = context;
     const query = { event: f.event, since: f.since, until: f.until, q: f.q, id: f.id };
-    const page = await api.get(path('messages'), { signal, query: { ...query, cursor, limit: PAGE } });
+    const page = await api.get(path('messages'), { signal, query: { ...query, cursor, limit } });
 
     if (page.data.length === 0) {
         return { groups: [], next: page.next_cursor };
@@ -92,10 +93,10 @@ async function ofMessages(context, f, cursor) {
 }
 
 
-async function ofWebhookEvents(context, f, cursor) {
+async function ofWebhookEvents(context, f, cursor, limit) {
     const page = await api.get(context.path('webhook-events'), { signal: context.signal, query: {
         status: f.status, event: f.event, webhook: f.webhook, since: f.since, until: f.until, q: f.q,
-        [(f.id || '').startsWith('msg_') ? 'message' : 'id']: f.id, cursor, limit: PAGE } });
+        [(f.id || '').startsWith('msg_') ? 'message' : 'id']: f.id, cursor, limit } });
 
     const groups = new Map();
 
@@ -121,7 +122,7 @@ export async function page(context, f, cursor, told = () => {}) {
     let groups = [];
 
     do {
-        const got = await load(context, f, cursor);
+        const got = await load(context, f, cursor, PAGE);
 
         groups = merge(groups, got.groups);
         cursor = got.next;
@@ -129,6 +130,45 @@ export async function page(context, f, cursor, told = () => {}) {
     } while (cursor && groups.length < PAGE && Date.now() - from < PATIENCE);
 
     return { groups, next: cursor };
+}
+
+
+/*
+ * The newest rows, as far as one that is known, by its id: { groups, next, gap }.
+ * There is a gap where more than "most" are new.  A search looks at one page: it
+ * would go through all that there is for a row that is far back.
+ */
+
+export async function newest(context, f, known, most) {
+    const load = byMessages(f) ? ofMessages : ofWebhookEvents;
+    let groups = [], cursor = null, met = known.size === 0;
+
+    do {
+        const got = await load(context, f, cursor, cursor || f.q ? NEW : PAGE);
+
+        groups = merge(groups, got.groups);
+        cursor = got.next;
+        met = met || got.groups.some((g) => known.has(g.id));
+    } while (!met && !f.q && cursor && groups.length < most);
+
+    return { groups, next: cursor, gap: !met && (f.q ? groups.length >= NEW : cursor !== null) };
+}
+
+
+/*
+ * The rows "before" with the newest in their place.  What a status no longer
+ * holds for is not among these: it goes, unless it is selected.
+ */
+
+export function renew(f, before, got, picked, add) {
+    const now = new Map(got.groups.map((g) => [g.id, g]));
+    const known = new Set(before.map((g) => g.id));
+    const last = got.next ? got.groups[got.groups.length - 1]?.created_at ?? '9' : '';
+    const left = before.filter((g) => !f.status || now.has(g.id) || picked.has(g.id) || g.created_at <= last);
+    const fresh = add ? got.groups.filter((g) => !known.has(g.id)) : [];
+    const order = (a, b) => a.created_at < b.created_at ? 1 : a.created_at > b.created_at ? -1 : 0;
+
+    return { groups: [...fresh, ...left.map((g) => now.get(g.id) || g)].sort(order), fresh };
 }
 
 
@@ -157,8 +197,9 @@ export function merge(before, after) {
 
 /* What a row shows, as text: it is drawn anew when that changes. */
 
-export function mark(g) {
-    return JSON.stringify(g.events.map((e) => [e.id, e.status, e.retries, e.next_attempt_at, e.waiting_for]));
+export function mark(hooks, g) {
+    return JSON.stringify(g.events.map((e) => [e.id, e.status, e.retries, e.next_attempt_at, e.waiting_for,
+        e.waiting_for === 'breaker' ? hooks.get(e.webhook_id)?.health.paused_until : null]));
 }
 
 

@@ -56,6 +56,15 @@ export async function run(page) {
         await page.locator('.target-box', { hasText: 'Closes' }).innerText()), 'one without an answer');
     await audit(page, 'event');
 
+    const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
+
+    await first.locator('[aria-label="Copy request body"]').click();
+    await waitFor('the copy', async () => await clipboard() === received('/fail/1/one')[0].body);
+    ok(true, 'the body of the request, as it was sent');
+    await first.locator('[aria-label="Copy response body"]').click();
+    await waitFor('the copy', async () => await clipboard() === (await whole(w)).attempts[0].response.body);
+    ok(true, '... and of the response, as it came');
+
     // as curl: the same request, to the byte
 
     await first.locator('text=Copy as curl').click();
@@ -78,6 +87,32 @@ export async function run(page) {
     await first.locator('.badge.delivered >> nth=0').waitFor();
     is((await whole(w)).status, 'delivered', 'Retry now delivers it');
     ok(/#2[\s\S]*#1/.test(await first.innerText()), 'the new attempt is there, first');
+
+    // a retry that takes long
+
+    const lags = page.locator('.target-box', { hasText: 'Slow' });
+
+    await api('PATCH', `/companies/one/webhooks/${slow.id}`, { url: `${env.RECEIVER}/slow/3500` });
+    await lags.locator('summary').first().waitFor();
+    if (!await lags.locator('button:has-text("Retry now")').isVisible()) {
+        await lags.locator('summary').first().click();
+    }
+    await lags.locator('button:has-text("Retry now")').click();
+    await lags.locator('progress').waitFor();
+    await page.evaluate(() => { const real = Date.now; Date.now = () => real() + 50000; });
+    await lags.locator('text=No attempt was recorded yet').waitFor();
+    ok(/It is being sent/.test(await lags.innerText()), 'it says what is the matter', await lags.innerText());
+    is(await lags.locator('button:has-text("Retry now")').getAttribute('aria-busy'), null, '... and one can go on');
+    await audit(page, 'a retry that takes long');
+    await lags.locator('.attempt >> nth=1').waitFor();
+    await lags.locator('text=No attempt was recorded yet').waitFor({ state: 'detached' });
+    ok(true, 'what came of it is shown all the same');
+    await lags.locator('button:has-text("Retry now")').click();
+    await lags.locator('progress').waitFor();
+    await page.evaluate(() => { const real = Date.now; Date.now = () => real() + 50000; });
+    await lags.locator('text=Stop waiting').click();
+    is(await lags.locator('text=No attempt was recorded yet').count(), 0, 'and the wait can be left');
+    await waitFor('its end', async () => (await of(slow)).status === 'delivered');
 
     // cancel
 

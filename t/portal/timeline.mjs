@@ -94,6 +94,48 @@ export async function run(page) {
     ok(/Down .*Failing since .*answered 503/s.test(await page.innerText('.notice.bad')), 'what is down is said above');
     await audit(page, 'events, with an endpoint that is down');
 
+    // what waits for an endpoint that is paused: until when
+
+    await ingest('line', 'down.late', 1);
+    await waitFor('it to wait', async () =>
+        (await api('GET', '/companies/line/webhook-events?event=down.late')).data[0].waiting_for === 'breaker');
+    await go(page, '/events?event=down.late');
+    await page.waitForSelector('.event-row .pill-more');
+    ok(/^(5\d min|1 h)/.test(await page.innerText('.pill-more')), 'paused: its countdown');
+    ok(/Pending, paused/.test(await page.getAttribute('.pill', 'title')), '... and why');
+    await page.click('.event-row .fold');
+    await page.waitForSelector('.target .tries');
+    ok(/paused after too many failures: goes on in (5\d min|1 h)/.test(await page.innerText('.target')), '... in words');
+    await page.click('.target >> text=Details');
+    await page.waitForSelector('.target-sum:has-text("goes on in")');
+    ok(/goes on in (5\d min|1 h)/.test(await page.innerText('.target-sum')), '... at the event, too');
+    const until = await page.getAttribute('.target-sum .count', 'datetime');
+
+    is(until, (await api('GET', `/companies/line/webhooks/${bad.id}`)).health.paused_until, '... the time of the webhook');
+
+    // more that fail than are told one by one
+
+    for (let i = 0; i < 3; i++) {
+        await api('POST', '/companies/line/webhooks', { url: `${env.RECEIVER}/status/500`, events: ['fail'], description: `F${i}` });
+    }
+    await ingest('line', 'fail', 1);
+    await waitFor('three to fail', async () => (await api('GET', '/companies/line/webhooks')).data
+        .filter((w) => w.health.failing_since).length === 4);
+    await go(page, '/events');
+    await page.waitForSelector('text=1 other webhook fails, too');
+    is(await page.locator('.notice.bad').count(), 3, 'three that fail are told, and how many more');
+
+    // a status that no longer holds
+
+    const late = (await api('GET', '/companies/line/webhook-events?event=down.late')).data[0];
+
+    await go(page, '/events?event=down.late&status=pending');
+    await page.waitForSelector('.event-row');
+    await page.click('button:has-text("Live")');
+    await api('POST', `/companies/line/webhook-events/${late.id}/cancel`);
+    await page.waitForFunction(() => !document.querySelector('.event-row'));
+    ok(true, 'what is not pending any more leaves the list of what is');
+
     // an attempt whose time has come is seen without a click
 
     await api('POST', '/companies/line/webhooks', { url: `${env.RECEIVER}/fail/1/line`, events: ['soon'], description: 'Soon',

@@ -10,8 +10,11 @@ import { bytes, full, plural } from '../format.js';
 import { coloured, member } from '../json.js';
 import * as live from '../live.js';
 import { attemptCard } from '../attempt.js';
-import { nameOf, next } from '../timeline-row.js';
+import { due, nameOf, next } from '../timeline-row.js';
+import { waiting } from '../words.js';
 
+const PATIENCE = 40000;         // ms that a retry is waited for with a bar
+const NEWEST = 250;             // webhook events that the API shows of a message
 const OPEN = 5;                 // webhooks that are opened by themselves
 const TROUBLE = ['failed', 'pending', 'cancelled', 'delivered'];
 const SHOWN = 60000;            // characters of a payload
@@ -23,7 +26,7 @@ function payloadCard(text, erased) {
                  h('p.quiet', null, 'It is not kept any more.'));
     }
 
-    const pre = h('pre.code', { tabindex: '0', role: 'group', 'aria-label': 'Payload' });
+    const pre = h('pre.code.wrap', { tabindex: '0', role: 'group', 'aria-label': 'Payload' });
 
     const draw = (how) => {
         const cut = text.slice(0, SHOWN);
@@ -51,7 +54,7 @@ function target(context, payload, hooks, e, open, detailed) {
     const wait = h('div', { role: 'status', 'aria-live': 'polite' });
     const there = hooks.has(e.webhook_id);
     let whole = null;
-    let asked = 0;
+    let watch = null;               // ends the wait for an attempt
 
     const load = async () => {
         whole = await api.get(context.path('webhook-events', e.id), { signal: context.signal });
@@ -60,29 +63,83 @@ function target(context, payload, hooks, e, open, detailed) {
         return whole;
     };
 
+    /* Whether an attempt was recorded that was not among the first "before". */
+
+    const made = async (before) => {
+        const now = await load();
+
+        if (now.attempts.length <= before) {
+            return false;
+        }
+
+        const a = now.attempts[now.attempts.length - 1];
+
+        say(a.error ? 'The attempt failed' : 'Delivered');
+        return true;
+    };
+
+    const leave = () => {
+        watch?.();
+        watch = null;
+        replace(wait);
+    };
+
+    /* What takes long is said, and looked for further on. */
+
+    const goOn = (before) => {
+        const asked = Date.now();
+        const why = h('p');
+        const tell = () => replace(why, h('strong', null, 'No attempt was recorded yet. '),
+            e.status !== 'pending' ? 'It is not pending any more: somebody may have cancelled the retry.'
+            : `It ${waiting(e.waiting_for)}. It is sent as soon as it can be, also when this page is closed.`);
+
+        tell();
+        replace(wait, notice('warn', why,
+            h('p.quiet', null, 'This page goes on looking; it has been ', live.since(new Date(asked - PATIENCE).toISOString()),
+              ' that you asked.'),
+            h('p', null, button('Stop waiting', leave, { small: true }))));
+        say('No attempt was recorded yet. It is waited for.');
+
+        watch = context.visit.every(2000, async () => {
+            if (await made(before)) {
+                leave();
+            } else {
+                tell();
+            }
+        });
+    };
+
     /* Sends it now, and waits for the attempt to be recorded. */
 
     const retry = async () => {
-        const before = whole?.attempts.length ?? 0;
+        const before = (await load()).attempts.length;
 
+        leave();
         await api.post(context.path('webhook-events', e.id, 'retry'));
         replace(wait, h('p.progress-line', null, h('progress', { 'aria-label': 'Waiting for the attempt' }),
                         'Sending, waiting for the answer …'));
-        asked = Date.now();
+        const asked = Date.now();
 
-        while (!context.signal.aborted && Date.now() - asked < 40000) {
-            await new Promise((done) => { setTimeout(done, 400); });
-            const now = await load();
+        try {
+            while (!context.signal.aborted) {
+                await new Promise((done) => { setTimeout(done, 400); });
 
-            if (now.attempts.length > before) {
-                const a = now.attempts[now.attempts.length - 1];
+                if (await made(before)) {
+                    replace(wait);
+                    return;
+                }
 
-                say(a.error ? 'The attempt failed' : 'Delivered');
-                break;
+                if (Date.now() - asked > PATIENCE) {
+                    goOn(before);
+                    return;
+                }
             }
+        } catch (err) {
+            if (err.name !== 'AbortError') {
+                goOn(before);           // it was asked for, whatever this answer is
+            }
+            throw err;
         }
-
-        replace(wait);
     };
 
     const cancel = async () => {
@@ -98,7 +155,7 @@ function target(context, payload, hooks, e, open, detailed) {
     acts.append(again, stop);
 
     const draw = () => {
-        replace(top, status(e.status), h('span.quiet', null, next(e),
+        replace(top, status(e.status), h('span.quiet', null, next(hooks, e),
             e.status === 'delivered' && e.delivered_at && [' ', live.since(e.delivered_at)]));
         stop.hidden = e.status !== 'pending';
 
@@ -121,7 +178,7 @@ function target(context, payload, hooks, e, open, detailed) {
     const box = h('details.target-box.card', { open, dataset: { id: e.id } },
         h('summary', null, icon('right'), h('h2', null, data(nameOf(hooks, e.webhook_id))), top),
         h('div.target-row', null,
-          h('span.quiet', null, there ? h('a', { href: `#/webhooks/${e.webhook_id}` }, 'Webhook') : 'The webhook was deleted',
+          h('span.quiet', null, there ? h('a', { href: `#/webhooks/${e.webhook_id}` }, 'Go to the webhook') : 'The webhook was deleted',
             ' · ', h('code', null, e.id)),
           acts), wait, body);
 
@@ -137,8 +194,13 @@ function target(context, payload, hooks, e, open, detailed) {
     box.addEventListener('toggle', first);
     first();
 
+    let until = due(hooks, e);
+
     box.update = (now) => {
-        const changed = ['status', 'retries', 'next_attempt_at', 'waiting_for'].some((k) => now[k] !== e[k]);
+        const changed = ['status', 'retries', 'next_attempt_at', 'waiting_for'].some((k) => now[k] !== e[k])
+                        || due(hooks, now) !== until;
+
+        until = due(hooks, now);
 
         if (changed) {
             e = now;
@@ -167,6 +229,11 @@ export async function event(context, id, focus) {
     visit.every(3000, async () => {
         const now = await api.get(path('messages', id), { signal });
 
+        if (now.webhook_events.some((e) => e.status === 'pending' && e.waiting_for === 'breaker')) {
+            // until when it is paused
+            (await api.all(path('webhooks'), { signal })).forEach((w) => hooks.set(w.id, w));
+        }
+
         now.webhook_events.forEach((e) => boxes.get(e.id)?.update(e));
     });
 
@@ -177,7 +244,8 @@ export async function event(context, id, focus) {
     return [
         head(data(m.event), { back: ['Events', '#/events'],
             sub: [copyable(m.id, 'id'), h('span.quiet', null, ' ', full(m.created_at), ' · ',
-                                          plural(events.length, 'webhook'))] }),
+                                          events.length < NEWEST ? plural(events.length, 'webhook')
+                                                                 : `its newest ${NEWEST} webhooks`)] }),
         h('div.stack', null, payloadCard(payload, m.payload_erased),
           events.length === 0 && h('section.card', null, h('h2', null, 'No webhook wanted it'),
               h('p.quiet', null, 'When it happened, no webhook was subscribed to its name. Subscribe one, then replay '

@@ -6,17 +6,19 @@ import { h, replace, add, say, data } from '../dom.js';
 import * as api from '../api.js';
 import { note } from '../router.js';
 import { button, empty, head, link, notice, skeleton } from '../ui.js';
+import { icon } from '../icons.js';
 import { plural, when } from '../format.js';
-import { filterOf, fold, mark, merge, page } from '../timeline.js';
+import { filterOf, fold, mark, merge, newest, page, renew } from '../timeline.js';
 import { folded, row } from '../timeline-row.js';
 import { filterBar } from '../events-filter.js';
-import { fails, failing, sentence } from '../health.js';
+import { fails, failing, gist, sentence } from '../health.js';
 import { replayFilter, replaySelected } from '../replay-dialog.js';
 import { label } from './webhooks.js';
 import * as live from '../live.js';
 
 const EVERY = 2000;             // ms between two looks of the live tail
 const MOST = 1000;              // rows of it; then half of them are dropped
+const TOLD = 3;                 // webhooks that fail, one by one
 
 
 export async function events(context) {
@@ -40,7 +42,7 @@ export async function events(context) {
     const byId = new Map(hooks.map((w) => [w.id, w]));
 
     const element = (g) => {
-        const now = mark(g);
+        const now = mark(byId, g);
         let r = rows.get(g.id);
 
         if (!r) {
@@ -52,6 +54,11 @@ export async function events(context) {
         }
 
         return r.element;
+    };
+
+    const forget = (g) => {
+        rows.delete(g.id);
+        picked.delete(g.id);
     };
 
     /* Puts the rows in order and moves none that is in its place already. */
@@ -154,23 +161,34 @@ export async function events(context) {
 
     const look = async (add = true) => {
         const mine = turn;
-        const got = await page(context, filterOf(query), null);
+        const first = groups.length === 0;
+        const f = filterOf(query);
+        const [got] = await Promise.all([
+            newest(context, f, new Set(add ? groups.map((g) => g.id) : []), MOST / 2),
+            groups.slice(0, 50).some(pauses) && freshen()]);
 
         if (mine !== turn) {
             return;
         }
 
-        const known = new Set(groups.map((g) => g.id));
-        const fresh = add ? got.groups.filter((g) => !known.has(g.id)) : [];
-        const now = new Map(got.groups.map((g) => [g.id, g]));
+        const gap = got.gap && add;
 
-        groups = [...fresh, ...groups.map((g) => now.get(g.id) || g)];
-        if (groups.length > MOST) {
-            groups.splice(MOST / 2).forEach((g) => { rows.delete(g.id); picked.delete(g.id); });
+        if (gap && !tail.on) {
+            await load();
+            return;
+        }
+
+        const { groups: now, fresh } = renew(f, gap ? [] : groups, got, picked, add);
+        const left = new Set(now.map((g) => g.id));
+
+        groups.filter((g) => !left.has(g.id)).forEach(forget);
+        groups = now;
+
+        if (tail.on && (gap || groups.length > MOST)) {
+            groups.splice(MOST / 2).forEach(forget);
             replace(foot, h('p.quiet', null, `Live keeps the newest ${MOST / 2}. Switch it off to go further back.`));
             dropped = true;
-        }
-        if (groups.length === fresh.length) {
+        } else if (first) {
             cursor = got.next;
             footer();
         }
@@ -229,18 +247,61 @@ export async function events(context) {
 
     // what is wrong is said once, not on each row
 
-    const bad = hooks.filter(fails);
+    let faults = new Map();
+    let told = '';
 
-    if (bad.length) {
-        failing(context, bad).then((faults) => replace(troubles, bad.slice(0, 3).map((w) =>
+    const tell = async () => {
+        const bad = [...byId.values()].filter(fails);
+        const what = bad.map(gist).join();
+
+        if (what === told) {
+            return;
+        }
+
+        faults = await failing(context, bad.slice(0, TOLD), faults);
+
+        if (troubles.contains(document.activeElement)) {
+            return;
+        }
+
+        told = what;
+
+        replace(troubles, bad.slice(0, TOLD).map((w) =>
             notice('bad', h('p', null, h('a', { href: `#/webhooks/${w.id}` }, data(label(w))), ' – ',
-                            sentence(w, faults.get(w.id)))))), () => {});
-    }
+                            sentence(w, faults.get(w.id))))),
+            bad.length > TOLD && h('p.quiet.also', null, h('a', { href: '#/webhooks' },
+                `${plural(bad.length - TOLD, 'other webhook fails', 'other webhooks fail')}, too`)));
+    };
+
+    /* Webhooks as they are now: until when one is paused, whether it fails. */
+
+    const freshen = async () => {
+        const now = await api.all(path('webhooks'), { signal });
+
+        byId.clear();
+        now.forEach((w) => byId.set(w.id, w));
+        tell().catch(() => {});
+    };
+
+    const pauses = (g) => g.events.some((e) => e.status === 'pending' && e.waiting_for === 'breaker');
+
+    tell().catch(() => {});
+    visit.every(10000, () => troubles.firstChild || [...byId.values()].some(fails) ? freshen() : null);
+
+    // the way back to a webhook whose events these are
+
+    const back = h('div');
+    const whose = () => {
+        const w = byId.get(query.get('webhook'));
+
+        replace(back, w && h('a.back', { href: `#/webhooks/${w.id}` }, icon('right'), data(label(w))));
+    };
 
     const filters = filterBar(query, hooks.map((w) => [w.id, label(w)]), types, (q) => {
         query = q;
         filter = filterOf(q);
         note(q);
+        whose();
         rows.clear();
         picked.clear();
         groups = [];
@@ -254,9 +315,10 @@ export async function events(context) {
         e.status === 'pending' && e.next_attempt_at && Date.parse(e.next_attempt_at) < Date.now() - 1000))
         ? look(false) : null);
 
+    whose();
     load();                     // a search may take its time: the screen is there
 
-    return [head('Events', { actions: [follow,
+    return [back, head('Events', { actions: [follow,
                 button('Replay …', () => replayFilter(context, filterOf(query), byId).then((done) => done && look()),
                        { icon: 'retry' })] }),
             troubles, filters, selection, list, foot];

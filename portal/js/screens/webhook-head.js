@@ -8,7 +8,7 @@ import * as api from '../api.js';
 import { badge, button, copyable, head, link, notice, progress, status, tabs } from '../ui.js';
 import { ms } from '../format.js';
 import { attempt, state } from '../words.js';
-import { fails, failing, sentence } from '../health.js';
+import { fails, failing, gist, sentence } from '../health.js';
 import { label } from './webhooks.js';
 
 const WAIT = 15;                // seconds for which a test is waited for
@@ -70,32 +70,58 @@ function tester(context, w) {
 
 export async function webhookPage(context, id, tab, content) {
     const w = await api.get(context.path('webhooks', id), { signal: context.signal });
-    const st = state(w);
     const test = tester(context, w);
+    const how = h('span');
     const trouble = h('div');
+    let faults = new Map();
+    let shown = null;
 
-    if (!w.enabled) {
-        replace(trouble, notice('warn', h('p', null, h('strong', null, 'Disabled'),
-            st.detail ? `: ${st.detail}. ` : '. ',
-            'It gets no new events; what is pending waits.'),
-            h('p', null, button('Enable', async () => {
-                await api.patch(context.path('webhooks', id), { enabled: true });
-                say('Enabled');
-                context.again();
-            }, { small: true }))));
-    } else if (fails(w)) {
+    const show = (now) => {
+        const st = state(now);
+        const what = gist(now);
+
+        if (what === shown || trouble.contains(document.activeElement)) {
+            return;                     // what is said is not said again
+        }
+
+        shown = what;
+
+        replace(how, badge(st.kind, st.word));
+
+        if (!now.enabled) {
+            replace(trouble, notice('warn', h('p', null, h('strong', null, 'Disabled'),
+                st.detail ? `: ${st.detail}. ` : '. ',
+                'It gets no new events; what is pending waits.'),
+                h('p', null, button('Enable', async () => {
+                    await api.patch(context.path('webhooks', id), { enabled: true });
+                    say('Enabled');
+                    context.again();
+                }, { small: true }))));
+            return;
+        }
+
+        if (!fails(now)) {
+            replace(trouble);
+            return;
+        }
+
         // behind the page: it may take a moment
-        failing(context, [w]).then((faults) => {
-            const fault = faults.get(w.id);
+        failing(context, [now], faults).then((found) => {
+            const fault = found.get(now.id);
 
-            replace(trouble, notice('bad', h('p', null, sentence(w, fault)),
+            faults = found;
+            replace(trouble, notice('bad', h('p', null, sentence(now, fault)),
                 fault && h('p', null, h('a', { href: `#/events/${fault.event.message_id}/${fault.event.id}` },
                                         'See the last attempt'))));
         }, () => {});
-    }
+    };
+
+    show(w);
+    context.visit.every(5000, async () =>
+        show(await api.get(context.path('webhooks', id), { signal: context.signal })));
 
     return [
-        head(data(label(w)), { back: ['Webhooks', '#/webhooks'], badge: badge(st.kind, st.word),
+        head(data(label(w)), { back: ['Webhooks', '#/webhooks'], badge: how,
             sub: copyable(w.url, 'URL'),
             actions: [link('Edit', `#/webhooks/${id}/edit`, { icon: 'edit' }), test.button] }),
         test.box, trouble,
