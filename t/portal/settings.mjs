@@ -11,6 +11,9 @@ export async function run(page) {
     const now = () => api('GET', path);
     const clipboard = () => page.evaluate(() => navigator.clipboard.readText());
 
+    const asked = [];
+
+    page.on('request', (r) => /\/secret$/.test(new URL(r.url()).pathname) && asked.push(r.url()));
     await session(page, 'sets');
     await page.waitForSelector('.hook');
     await go(page, `/webhooks/${w.id}/settings`);
@@ -19,7 +22,8 @@ export async function run(page) {
 
     ok(!(await page.textContent('main')).includes(w.secret), 'the secret is hidden');
     await audit(page, 'settings');
-    await page.click('.secret-row [aria-label="Copy secret"]');
+    is(asked.length, 0, 'and not asked for before somebody wants it');
+    await page.click('.secret-row >> text=Copy');
     await waitFor('the copy', async () => await clipboard() === w.secret);
     ok(!(await page.textContent('main')).includes(w.secret), 'copied, and still hidden');
     await page.click('.secret-row >> text=Show');
@@ -27,6 +31,12 @@ export async function run(page) {
     ok(true, 'shown');
     await page.click('.secret-row >> text=Hide');
     await waitFor('it', async () => await page.textContent('.secret') !== w.secret);
+    ok(!(await page.content()).includes(w.secret), 'hidden: it is nowhere in the page');
+    is(asked.length, 2, 'asked for once to copy, once to show');
+    await page.click('.secret-row >> text=Show');
+    await waitFor('it', async () => await page.textContent('.secret') === w.secret);
+    is(asked.length, 3, '... and anew when it is shown again');
+    await page.click('.secret-row >> text=Hide');
 
     await page.click('text=Refresh');
     await page.waitForSelector('dialog');

@@ -32,6 +32,11 @@ function askRefresh() {
 }
 
 
+/*
+ * The secret is asked for when it is shown or copied, and kept no longer than it
+ * is shown.
+ */
+
 function secret(context, w) {
     const path = context.path('webhooks', w.id, 'secret');
     const shown = h('code.secret', { 'aria-live': 'polite' });
@@ -76,14 +81,16 @@ function secret(context, w) {
     }, { small: true, icon: 'retry' });
 
     draw();
-    get().catch(() => {});
 
     return h('section.card', { 'aria-labelledby': 'secret' }, h('h2', { id: 'secret' }, 'Secret'),
         h('p.quiet', null, 'It signs each delivery: with it your endpoint tells genuine requests from others.'),
-        h('div.secret-row', null, shown, toggle, copyButton(() => value ?? get(), 'secret'), refresh),
+        h('div.secret-row', null, shown, toggle, copyButton(() => value ?? get(), 'secret', { text: 'Copy', kind: 'plain' }), refresh),
         until,
         h('p', null, h('a', { href: `#/webhooks/${w.id}/verify` }, 'How to verify a delivery')));
 }
+
+
+const DEFAULT = 'the provider’s default';
 
 
 function details(w) {
@@ -92,12 +99,12 @@ function details(w) {
         ['URL', copyable(w.url, 'URL')],
         ['Name', w.description ? data(w.description) : 'none'],
         ['Events', h('div.tags', null, w.events.map((e) => h('code.tag', null, e)))],
-        ['At a time', w.concurrency === null ? 'as the server says' : String(w.concurrency)],
-        ['Rate', w.rate_limit ?? 'no limit'],
-        ['Retries after', w.retry_delays === null ? 'as the server says'
-                          : w.retry_delays.length ? w.retry_delays.join(', ') : 'no retries'],
-        ['Order', w.ordered ? 'one after the other' : 'side by side'],
-        ['Headers', Object.keys(w.headers || {}).length
+        ['Requests at once', w.concurrency === null ? DEFAULT : `${w.concurrency} at most`],
+        ['Rate limit', w.rate_limit ?? 'none'],
+        ['Retries', w.retry_delays === null ? DEFAULT
+                    : w.retry_delays.length ? `after ${w.retry_delays.join(', ')}` : 'none'],
+        ['Order', w.ordered ? 'in order, one event after the other' : 'none: events are sent side by side'],
+        ['Headers of your own', Object.keys(w.headers || {}).length
                     ? h('div.tags', null, Object.keys(w.headers).map((n) => h('code.tag', null, data(n)))) : 'none'],
         ['Added', full(w.created_at)],
         ['Changed', full(w.updated_at)],
@@ -141,13 +148,13 @@ function danger(context, w) {
         }
     }, { icon: 'bin', kind: 'danger' });
 
-    return h('section.card', { 'aria-labelledby': 'end' }, h('h2', { id: 'end' }, 'Stop'),
+    return h('section.card', { 'aria-labelledby': 'end' }, h('h2', { id: 'end' }, w.enabled ? 'Disable or delete' : 'Enable or delete'),
         h('div.stop', null,
           h('div', null, h('h3', null, w.enabled ? 'Disable' : 'Enable'), h('p.quiet', null, w.enabled
-            ? 'For a while: the webhook stays as it is.' : 'It gets new events again, and what is pending is sent.')),
+            ? 'For a while: it gets no events, and keeps its settings and its secret.' : 'It gets new events again, and what is pending is sent.')),
           w.enabled ? disable : enable),
         h('div.stop', null,
-          h('div', null, h('h3', null, 'Delete'), h('p.quiet', null, 'For good.')), remove));
+          h('div', null, h('h3', null, 'Delete'), h('p.quiet', null, 'For good: its secret, and what is pending for it.')), remove));
 }
 
 
