@@ -5,14 +5,15 @@
 
 import { browser, diag, done, ok, open } from './lib.mjs';
 
-const parts = ['access', 'operator', 'add', 'webhook', 'settings', 'verify', 'timeline', 'filters', 'replay', 'event',
-               'hostile', 'keyboard', 'headers'];
+const parts = ['access', 'operator', 'many', 'add', 'lists', 'webhook', 'settings', 'verify', 'timeline', 'live', 'filters',
+               'replay', 'event', 'hostile', 'keyboard', 'headers'];
 
 const wanted = process.argv.slice(2);
 const { context, end } = await browser();
 
 for (const name of parts.filter((p) => wanted.length === 0 || wanted.includes(p))) {
     console.log(`# part: ${name}`);
+    const from = Date.now();
 
     const page = await open(context);
 
@@ -29,6 +30,7 @@ for (const name of parts.filter((p) => wanted.length === 0 || wanted.includes(p)
     }
 
     await page.close();
+    if (process.env.PORTAL_TIMES) { console.error(`${name} ${Date.now() - from} ms`); }
 }
 
 await end();

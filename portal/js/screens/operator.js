@@ -9,6 +9,8 @@ import { go } from '../router.js';
 import { button, badge, busy, confirm, copyable, dialog, empty, field, fieldError, head, toast } from '../ui.js';
 import * as live from '../live.js';
 
+const REQUESTS = 100;           // on a page
+
 
 function open(company) {
     session.choose(company.id || company);
@@ -18,15 +20,30 @@ function open(company) {
 
 export async function requests(context) {
     const list = h('div');
+    const foot = h('div.more');
+    let pages = 1;
 
     const draw = async () => {
-        const page = await api.get('access-requests', { signal: context.signal,
-                                                        query: { status: 'open', limit: 100 } });
+        const found = [];
+        let cursor = null;
 
-        replace(list, page.data.length === 0
+        for (let i = 0; i < pages && (i === 0 || cursor); i++) {
+            const page = await api.get('access-requests', { signal: context.signal,
+                                                            query: { status: 'open', limit: REQUESTS, cursor } });
+
+            found.push(...page.data);
+            cursor = page.next_cursor;
+        }
+
+        replace(list, found.length === 0
             ? empty('Nobody waits for access', 'When a company asks for webhooks in its portal, it is listed here.',
                     h('a.button.plain', { href: '#/operator/companies' }, 'All companies'))
-            : h('ul.rows', null, page.data.map(row)));
+            : h('ul.rows', null, found.map(row)));
+        replace(foot, cursor && button('Older requests', async () => {
+            pages++;
+            await draw();
+            list.querySelectorAll('.request button')[found.length]?.focus();
+        }));
     };
 
     const row = (r) => h('li.request', null,
@@ -40,9 +57,9 @@ export async function requests(context) {
         }, { kind: 'primary' })));
 
     await draw();
-    context.visit.every(10000, () => list.contains(document.activeElement) || draw());
+    context.visit.every(10000, () => [list, foot].some((e) => e.contains(document.activeElement)) || draw());
 
-    return [head('Access requests', { sub: 'Webhooks are off for a company until you enable them.' }), list];
+    return [head('Access requests', { sub: 'Webhooks are off for a company until you enable them.' }), list, foot];
 }
 
 
@@ -157,13 +174,13 @@ export async function companies(context) {
         }
     }, { kind: 'primary', icon: 'plus' });
 
-    const table = h('div.table', { hidden: some === 0 }, h('table', null,
+    const table = h('div.table.companies', { hidden: some === 0 }, h('table', null,
         h('caption.hidden-text', null, 'Companies'),
-        h('thead', null, h('tr', null, ['Company', 'uid', 'Webhooks', 'Since', ''].map((t) =>
-            t ? h('th', { scope: 'col' }, t) : h('td')))), body), more);
+        h('thead', null, h('tr', null, ['Company', 'uid', 'Webhooks', 'Added', ''].map((t) =>
+            t ? h('th', { scope: 'col' }, t) : h('td')))), body));
     const none = empty('No company yet', 'Add one here, or by POST /companies of the API.');
 
     none.hidden = some > 0;
 
-    return [head('Companies', { sub: 'Choose one to see its portal.', actions: [made] }), table, none];
+    return [head('Companies', { sub: 'Choose one to see its portal.', actions: [made] }), table, more, none];
 }

@@ -6,9 +6,12 @@ import { h, replace, data } from '../dom.js';
 import * as api from '../api.js';
 import { badge, empty, head, link, notice } from '../ui.js';
 import { spark } from '../charts.js';
-import { compact, host, percent, plural } from '../format.js';
+import { icon } from '../icons.js';
+import { compact, count, host, percent, plural } from '../format.js';
 import { state } from '../words.js';
 import { failing, pausedUntil } from '../health.js';
+
+const MOST = 1000;              // of them that are listed
 
 
 /* What people call a webhook: its description, or else its host. */
@@ -42,7 +45,7 @@ function row(w, stats, faults) {
                             : st.detail && h('p.quiet', null, st.detail)),
         h('div.hook-rate', null,
           h('span.figure', { class: rate !== null && rate < 0.95 && (rate < 0.5 ? 'bad' : 'warn') }, percent(rate)),
-          h('span.quiet', null, 'success')),
+          h('span.quiet', null, rate === null ? 'no attempt' : 'success')),
         h('div.hook-spark', null,
           stats && spark(stats.buckets, `24 hours: ${plural(stats.attempts, 'attempt')}, ${stats.delivered} delivered`),
           h('span.quiet', null, stats ? `${compact(stats.webhook_events)} in 24 h` : '')));
@@ -71,8 +74,8 @@ export async function webhooks(context) {
 
     const load = async () => {
         const [all, summary] = await Promise.all([
-            api.all(path('webhooks'), { signal }),
-            api.all(path('stats'), { signal, query: { by: 'webhook' }, each: (page) => { complete = page.complete; } }),
+            api.all(path('webhooks'), { signal, most: MOST }),
+            api.all(path('stats'), { signal, most: MOST, query: { by: 'webhook' }, each: (page) => { complete = page.complete; } }),
         ]);
 
         hooks = all;
@@ -98,8 +101,9 @@ export async function webhooks(context) {
     context.visit.every(10000, () => list.contains(document.activeElement) ? null : load());
 
     return [head('Webhooks', { actions: [add] }), trouble,
-        hooks.length > 6 && h('div.search.wide', null, h('input', { type: 'search',
+        hooks.length > 6 && h('div.search.wide', null, icon('search'), h('input', { type: 'search',
             'aria-label': 'Search webhooks', placeholder: 'Search by name, URL or event',
             oninput: (e) => { search = e.target.value.trim().toLowerCase(); draw(); } })),
-        list, none];
+        list, none,
+        hooks.length >= MOST && h('p.quiet.pad', null, `The newest ${count(MOST)} webhooks are listed.`)];
 }
