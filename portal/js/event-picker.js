@@ -83,8 +83,8 @@ export function picker(types, chosen, changed = () => {}) {
             h('input', { type: 'checkbox', checked: selected.has(name) || !!covered, disabled: !!covered,
                          dataset: { name }, onchange: (e) => set(name, e.target.checked) }),
             h('span', null, h('code', null, label),
-              covered ? h('span.hint', null, `in ${covered}`)
-                      : description && h('span.hint', null, data(description))));
+              covered && h('span.hidden-text', null, `, in ${covered}`),
+              description && h('span.hint', null, data(description))));
     };
 
     const node = (t) => !found(t) ? null

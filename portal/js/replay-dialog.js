@@ -130,6 +130,7 @@ export function running(context, replay, changed = () => {}) {
         const over = r.status !== 'running';
 
         replay = r;
+        bar.element.classList.toggle('good', r.status === 'done');
         bar.set(r.done + r.skipped, over && r.status === 'done' ? r.done + r.skipped : Math.max(r.count, r.done + r.skipped));
         replace(text, r.status === 'done' ? `Done: ${count(r.done)} sent again`
                     : over ? `Cancelled after ${count(r.done)}`

@@ -11,6 +11,8 @@ export async function run(page) {
         await api('POST', '/event-types', { name, description: `About ${name}` });
     }
 
+    await api('PATCH', '/event-types/honeypot.login', { example: { user: '<root>', tries: 3 } });
+
     await session(page, 'adds');
     await page.click('text=Add webhook');
     await page.waitForSelector('h1:has-text("Add webhook")');
@@ -30,6 +32,20 @@ export async function run(page) {
     }
 
     await audit(page, 'add');
+
+    // an example of what arrives, of the first type that is chosen and has one
+
+    const arrives = () => page.innerText('.example');
+
+    ok(/"user": "<root>"/.test(await arrives()), 'before a choice, any example');
+    await page.fill('input[type=url]', 'https://a.example/in/box?x=1');
+    ok(/POST \/in\/box\?x=1\nHost: a\.example/.test(await arrives()), 'as it comes to this URL', await arrives());
+    await page.check('[data-name="scan.finished"]');
+    ok(/"event": "scan\.finished"/.test(await arrives()) && !/root/.test(await arrives()), 'of a type without an example, its form');
+    await page.check('[data-name="honeypot.*"]');
+    ok(/"event": "honeypot\.login"/.test(await arrives()), '... of one that has it');
+    await page.uncheck('[data-name="honeypot.*"]');
+    await page.uncheck('[data-name="scan.finished"]');
 
     // what is missing, and what the server refuses
 

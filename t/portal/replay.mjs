@@ -74,7 +74,7 @@ export async function run(page) {
     await audit(page, 'a replay that is done');
     await page.click('dialog >> text=All replays');
     await page.waitForSelector('h1:has-text("Replays")');
-    ok(/Mended.*what is failed.*Done/s.test(await page.innerText('.replay')), 'in the list of replays');
+    ok(/Mended.*Failed events.*Done/s.test(await page.innerText('.replay')), 'in the list of replays');
     await waitFor('all to be delivered', async () => (await events('status=delivered')).length === 12);
     ok(true, 'all are delivered');
     await audit(page, 'replays');

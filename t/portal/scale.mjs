@@ -42,6 +42,7 @@ const screens = [
     ['events by text that is nowhere: the screen, while it searches', `/events?q=${none}`, '.filters'],
     ['an event', `/events/${old.message_id}`, '.attempt'],
     ['replays', '/replays', '.empty, .replay'],
+    ['edit', `/webhooks/${w}/edit`, '.tree label'],
 ];
 
 for (const [name, path, selector] of screens) {

@@ -1,5 +1,5 @@
 /*
- * The pictures: each main screen light, some dark and as wide as a phone.
+ * The pictures: each screen in light, dark, and as wide as a phone.
  */
 
 import { mkdirSync } from 'node:fs';
@@ -12,21 +12,38 @@ const page = await open(context);
 
 mkdirSync(dir, { recursive: true });
 
-const theme = (t) => page.evaluate((x) => { document.documentElement.dataset.theme = x; }, t);
 
-/* As high as the page is, up to a limit. */
-
-async function shot(name, { width = 1280, most = 1300, top } = {}) {
-    await page.setViewportSize({ width, height: 860 });
+async function settle(ms) {
     await page.mouse.move(0, 0);
-    await page.evaluate(() => document.activeElement?.blur?.());
-    await page.waitForTimeout(450);
-    const high = await page.evaluate(() => document.documentElement.scrollHeight);
+    await page.evaluate(() => { document.activeElement?.blur?.(); scrollTo(0, 0); });
+    await page.waitForTimeout(ms);
+}
 
-    await page.setViewportSize({ width, height: top || Math.min(Math.max(high, width < 500 ? 780 : 640), most) });
-    await page.waitForTimeout(350);
+
+/* As high as the page is, up to "most"; "high" where a dialog is over it. */
+
+async function shot(name, width, most, high) {
+    await page.setViewportSize({ width, height: high || 860 });
+    await settle(400);
+
+    const whole = await page.evaluate(() => document.documentElement.scrollHeight);
+
+    await page.setViewportSize({ width, height: high || Math.min(Math.max(whole, width < 500 ? 780 : 600), most) });
+    await settle(300);
     await page.screenshot({ path: join(dir, `${name}.png`) });
     await page.setViewportSize({ width: 1280, height: 860 });
+}
+
+
+async function shots(name, { most = 1200, high = 0, phone = 1200, phoneHigh = high && 780 } = {}) {
+    const theme = (t) => page.evaluate((x) => { document.documentElement.dataset.theme = x; }, t);
+
+    await theme('light');
+    await shot(name, 1280, most, high);
+    await shot(`${name}-phone`, 390, phone, phoneHigh);
+    await theme('dark');
+    await shot(`${name}-dark`, 1280, most, high);
+    await theme('light');
 }
 
 
@@ -64,31 +81,28 @@ const id = (name) => hooks.find((w) => w.description === name).id;
 await session(page, 'acme');
 await page.waitForSelector('.hook');
 await page.waitForTimeout(600);
-await shot('webhooks');
-await theme('dark');
-await shot('webhooks-dark');
-await theme('light');
-await shot('webhooks-phone', { width: 390, most: 900 });
+await shots('webhooks', { phone: 900 });
 
 await go(page, `/webhooks/${id('SIEM')}?range=7d`);
-await shot('webhook');
-await theme('dark');
-await go(page, `/webhooks/${id('Data lake')}?range=24h`);
-await shot('webhook-dark');
-await theme('light');
+await shots('webhook', { phone: 1500 });
 await go(page, `/webhooks/${id('SIEM')}?range=24h`);
 await page.click('text=Send test event');
 await page.waitForSelector('.test-row.good');
-await shot('test', { top: 780 });
-await shot('webhook-phone', { width: 390, most: 1250 });
+await shots('test', { most: 780, phone: 780 });
 
 await go(page, `/webhooks/${id('SIEM')}/settings`);
+await page.click('.secret-row >> text=Show');
+await page.waitForFunction(() => /^whsec_[A-Za-z0-9]/.test(document.querySelector('.secret').textContent));
+await shots('settings', { phone: 1400 });
 await page.click('button:has-text("Refresh")');
 await page.waitForSelector('dialog');
-await shot('refresh', { top: 780 });
+await shots('refresh', { high: 780 });
 await page.keyboard.press('Escape');
-await go(page, `/webhooks/${id('SIEM')}/verify?in=go`);
-await shot('verify', { most: 1150 });
+await go(page, `/webhooks/${id('SIEM')}/verify?in=python`);
+await shots('verify', { most: 1500, phone: 1500 });
+await go(page, `/webhooks/${id('Data lake')}/edit`);
+await page.click('text=Delivery options');
+await shots('edit', { most: 1600, phone: 1600 });
 
 await go(page, '/webhooks/new');
 await page.fill('input[type=url]', 'https://hooks.acme.example/security');
@@ -96,17 +110,13 @@ await page.fill('[data-pointer="/description"] input', 'SOC');
 await page.check('[data-name="honeypot.*"]');
 await page.check('[data-name="scan.finished"]');
 await page.evaluate(() => { document.querySelector('.tree').scrollTop = 0; });
-await shot('add', { most: 1150 });
+await shots('add', { phone: 1400 });
 
 await go(page, '/events');
 await page.waitForSelector('.notice.bad');
 await page.click('.event-row:not(.run):has-text("Ticket system") .fold >> nth=0');
 await page.waitForSelector('.target');
-await shot('events', { most: 1000 });
-await theme('dark');
-await shot('events-dark', { most: 1000 });
-await theme('light');
-await shot('events-phone', { width: 390, most: 900 });
+await shots('events', { most: 1000, phone: 1100 });
 
 await page.click('button:has-text("Replay …")');
 await page.waitForSelector('dialog');
@@ -114,7 +124,7 @@ await page.selectOption('dialog select', '');
 await page.check('dialog .choose input >> nth=0');
 await page.check('dialog .choose input >> nth=3');
 await page.waitForSelector('dialog button:has-text("Replay ")');
-await shot('replay', { top: 780 });
+await shots('replay', { high: 780 });
 await page.keyboard.press('Escape');
 
 const trouble = (await api('GET', `/companies/acme/webhook-events?webhook=${id('Ticket system')}&status=pending&limit=30`)).data
@@ -122,18 +132,44 @@ const trouble = (await api('GET', `/companies/acme/webhook-events?webhook=${id('
 
 await go(page, `/events/${trouble.message_id}`);
 await page.waitForSelector('.attempt[open]');
-await shot('event', { most: 1300 });
+await shots('event', { most: 1300, phone: 1700 });
+
+// a replay that is done, one that was cancelled, one that runs
+
+const replay = (name, filter, more) => api('POST', '/companies/acme/replays',
+    { webhook_id: id(name), source: 'webhook_events', filter, ...more });
+const recent = new Date(Date.now() - 10 * 86400000).toISOString();
+
+await replay('Chat alerts', { status: 'failed' });
+await api('PATCH', `/companies/acme/webhooks/${id('Data lake')}`, { rate_limit: '200/s' });
+const stopped = await replay('Data lake', { status: 'delivered' });
+await waitFor('a part of it', async () => (await api('GET', `/companies/acme/replays/${stopped.id}`)).done > 200);
+await api('POST', `/companies/acme/replays/${stopped.id}/cancel`);
+await replay('SIEM', { status: 'failed', since: recent });
+await replay('Data lake', { status: 'delivered', event: 'scan.finished', since: recent });
+await go(page, '/replays');
+await page.waitForSelector('.replay >> nth=3');
+await shots('replays');
+
+await api('POST', '/companies', { uid: 'fresh', name: 'Fresh Foods', enabled: true });
+await session(page, 'fresh');
+await page.waitForSelector('.empty');
+await shots('first', { phone: 780 });
 
 await api('POST', '/companies', { uid: 'novel', name: 'Novel Bank' });
 await session(page, 'novel');
 await page.waitForSelector('.ask');
-await shot('access', { top: 640 });
+await shots('access', { most: 640 });
 await page.click('[aria-label="Sign out"]');
 await page.waitForSelector('input[type=password]');
+await shots('sign-in', { most: 640, phone: 780 });
 await page.fill('input[type=password]', env.KEY);
 await page.click('button[type=submit]');
 await page.waitForSelector('.request');
-await shot('operator', { top: 560 });
+await shots('operator', { phone: 780 });
+await go(page, '/operator/companies');
+await page.waitForSelector('tbody tr');
+await shots('companies', { phone: 780 });
 
 if (page.bad.length) {
     console.error(page.bad.join('\n'));

@@ -57,7 +57,11 @@ my %types = (
     'vulnerability.found' => 'A new finding, with its CVE and severity.',
     'vulnerability.fixed' => 'A finding is gone.',
 );
-$t->api_ok('POST', '/event-types', { name => $_, description => $types{$_} }) for sort keys %types;
+my %examples = (
+    'honeypot.alert' => { honeypot => 'ssh-dmz-1', severity => 'high', source => { ip => '198.51.100.27', country => 'NL' },
+                          commands => [ 'uname -a' ] },
+);
+$t->api_ok('POST', '/event-types', { name => $_, description => $types{$_}, example => $examples{$_} }) for sort keys %types;
 $t->api_ok('POST', '/companies', { uid => 'acme', name => 'ACME Security', enabled => \1 });
 
 sub hook { my ($d, $url, $events, %more) = @_;

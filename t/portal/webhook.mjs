@@ -49,6 +49,23 @@ export async function run(page) {
            'Attempts by outcome: 4 of 4 attempts delivered', `${range}: outcomes`);
         ok(/half of the attempts within/.test(await page.getAttribute('.plot svg >> nth=1', 'aria-label')), `${range}: latencies`);
     }
+    await page.check('.segmented input[value="24h"]');
+    await page.waitForSelector('.tiles');
+    const since = await page.getAttribute('.section-head time', 'datetime');
+
+    is(since, (await api('GET', `/companies/hook/stats?by=webhook`)).since, 'the figures count from when those of the list do');
+    ok(/since \d/.test(await page.innerText('.section-head h2')), '... which is said');
+    ok(Date.now() - Date.parse(since) < 24 * 3600000, '... and is no more than 24 hours ago');
+    await page.click('.tile a');
+    await page.waitForSelector('text=4 events listed');
+    is(new URLSearchParams(page.url().split('?')[1]).get('since'), since, 'the events that were counted are those that are listed');
+    await page.click('.back');
+    await page.waitForSelector('h1:has-text("Good")');
+    await page.waitForSelector('.tiles');
+    ok(true, 'and back to the webhook');
+    await go(page, `/webhooks/${good.id}?range=24h`);
+    is(new URLSearchParams((await page.getAttribute('.ranks >> nth=1 >> a >> nth=0', 'href')).split('?')[1]).get('since'), since,
+       'also of one name');
     ok(/200\s*4/.test(await page.innerText('.ranks >> nth=0')), 'by status code');
     ok(/a\.one\s*3.*a\.two\s*1/s.test(await page.innerText('.ranks >> nth=1')), 'by event');
     await page.check('.segmented input[value="24h"]');
@@ -69,6 +86,10 @@ export async function run(page) {
 
     ok(/Delivered in/.test(said) && /status 200/.test(said) && /thanks/.test(said), 'a test, with its outcome', said);
     await audit(page, 'a test');
+    await page.click('.test [aria-label="Close"]');
+    ok(await page.isHidden('.test'), 'closed');
+    await page.click('text=Send test event');
+    await page.waitForSelector('.test-row.good');
     await page.click('.test >> text=Details');
     await page.waitForSelector('h1:has-text("test.webhook-event")');
     ok(/"company": "Hook"/.test(await page.innerText('pre.code')), 'and its event');
@@ -92,6 +113,33 @@ export async function run(page) {
     await page.click('text=See the last attempt');
     await page.waitForSelector('.attempt');
     ok(/#1/.test(await page.innerText('.attempt')), 'its last attempt');
+
+    // as it is now, without a click
+
+    await go(page, `/webhooks/${bad.id}`);
+    await page.waitForSelector('.head .badge.bad');
+    await page.waitForSelector('.notice.bad');
+    await api('PATCH', `/companies/hook/webhooks/${bad.id}`, { url: `${env.RECEIVER}/ok` });
+    await api('POST', `/companies/hook/webhook-events/${(await api('GET', `/companies/hook/webhook-events?webhook=${bad.id}`)).data
+        .find((e) => e.status !== 'delivered').id}/retry`);
+    await page.waitForSelector('.head .badge.good', { timeout: 20000 });
+    is(await page.locator('.notice.bad').count(), 0, 'one that works again says so by itself');
+
+    // more names than are shown at once
+
+    const many = await make('/ok', ['n.*'], { description: 'Many' });
+
+    for (let i = 1; i <= 12; i++) {
+        await ingest('hook', `n.${i}`, 1);
+    }
+    await waitFor('the deliveries', async () =>
+        (await api('GET', `/companies/hook/webhook-events?webhook=${many.id}&status=delivered`)).data.length === 12);
+    await go(page, `/webhooks/${many.id}?range=1h`);
+    await waitFor('all names', async () => /4 more/.test(await page.innerText('.ranks >> nth=1')));
+    is(await page.locator('.ranks >> nth=1 >> li >> visible=true').count(), 8, 'eight names');
+    await page.click('.rest summary');
+    is(await page.locator('.ranks >> nth=1 >> li >> visible=true').count(), 12, '... then all');
+    await audit(page, 'many names');
 
     // one that was disabled by its endpoint
 

@@ -15,8 +15,8 @@ import * as live from '../live.js';
 function filter(r) {
     const f = r.filter || {};
 
-    return [r.source === 'messages' ? 'events, also those it never got'
-              : f.status ? `what is ${statuses[f.status].toLowerCase()}` : 'all that was sent before',
+    return [r.source === 'messages' ? 'Events, also those it never got'
+              : f.status ? `${statuses[f.status]} events` : 'Events that were sent before',
             f.event && `named ${f.event}`, f.since && `since ${full(f.since)}`, f.until && `until ${full(f.until)}`]
         .filter(Boolean).join(', ');
 }
@@ -33,11 +33,11 @@ export async function replays(context) {
         const state = h('span');
         const show = (now) => replace(state, badge({ running: 'pending', done: 'delivered' }[now.status] || 'cancelled',
             { running: 'Running', done: 'Done' }[now.status] || 'Cancelled'),
-            now.status !== 'running' && now.reason && h('span.quiet', null, ` ${reason(now.reason)}`));
+            now.status !== 'running' && now.reason && h('span.quiet.why', null, ` ${reason(now.reason)}`));
 
         return h('li.replay', null,
             h('div', null, h('h2', null, data(nameOf(hooks, r.webhook_id))), h('p.quiet', null, filter(r)),
-              h('p.quiet', null, 'begun ', live.since(r.created_at))),
+              h('p.quiet', null, 'Started ', live.since(r.created_at))),
             h('div.replay-state', null, state, running(context, r, show)));
     };
 

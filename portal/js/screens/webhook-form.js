@@ -8,6 +8,7 @@ import { go } from '../router.js';
 import { button, busy, check, copyable, dialog, field, fieldError, head, notice, toast } from '../ui.js';
 import { icon } from '../icons.js';
 import { picker } from '../event-picker.js';
+import { example } from '../event-example.js';
 import { check as checkUrl } from '../url-rules.js';
 import { label } from './webhooks.js';
 
@@ -99,12 +100,12 @@ function rulesOf(w) {
         element: h('details.more-options', null, h('summary', null, icon('right'), 'Delivery options'),
             h('div.options', null,
                 h('div.two', null,
-                  field('At a time', concurrency, { optional: true, pointer: '/concurrency',
-                      hint: 'So many requests at once, at most.' }),
-                  field('Rate', rate, { optional: true, pointer: '/rate_limit',
-                      hint: 'At most: 10/s, 100/m or 1000/h.' })),
+                  field('Requests at once', concurrency, { optional: true, pointer: '/concurrency',
+                      hint: 'At most; empty: the provider’s default.' }),
+                  field('Rate limit', rate, { optional: true, pointer: '/rate_limit',
+                      hint: 'Such as 10/s, 100/m or 1000/h.' })),
                 field('Retries after', delays, { optional: true, pointer: '/retry_delays',
-                    hint: 'Delays from one attempt to the next, with spaces between. “none” is no retries.' }),
+                    hint: 'The delays from one attempt to the next; “none” is no retries; empty: the provider’s default.' }),
                 ordered.row, own.element)),
 
         value() {
@@ -158,7 +159,8 @@ function form(context, types, w) {
                              'data-focus': w ? null : true });
     const description = h('input', { type: 'text', value: w?.description ?? '', maxlength: 256,
                                      placeholder: 'SIEM, ticket system …' });
-    const pick = picker(types, w?.events || []);
+    const arrives = example(types);
+    const pick = picker(types, w?.events || [], () => arrives.show(url.value.trim(), pick.value()));
     const options = rulesOf(w);
     const events = h('div.field', { dataset: { pointer: '/events' } }, pick.element, h('p.error', { role: 'alert' }));
     const b = button(w ? 'Save' : 'Add webhook', null, { kind: 'primary', submit: true });
@@ -218,8 +220,12 @@ function form(context, types, w) {
           field('Name', description, { optional: true, pointer: '/description',
               hint: 'What you call it here.' })),
         h('section', null, h('h2', null, 'Which events'), events),
+        arrives.element,
         h('section', null, options.element),
         h('div.form-foot', null, b, h('a.button.plain', { href: w ? `#/webhooks/${w.id}` : '#/webhooks' }, 'Cancel')));
+
+    url.addEventListener('input', () => arrives.show(url.value.trim(), pick.value()));
+    arrives.show(url.value.trim(), pick.value());
 
     return f;
 }

@@ -140,7 +140,7 @@ function checker(context, w) {
 
 function headersList() {
     return h('section.card', { 'aria-labelledby': 'headers' }, h('h2', { id: 'headers' }, 'What arrives'),
-        h('dl.pairs-list', null, [
+        h('dl.pairs-list.long', null, [
             ['X-Signature', 'HMAC-SHA256 of the body, in hexadecimal digits'],
             ['X-Signature-Previous', 'the same with the secret of before, after a refresh with a grace time'],
             ['X-Timestamp', 'seconds since 1970, the same as “timestamp” in the body'],
