@@ -92,7 +92,7 @@ export async function run(page) {
 
     const lags = page.locator('.target-box', { hasText: 'Slow' });
 
-    await api('PATCH', `/companies/one/webhooks/${slow.id}`, { url: `${env.RECEIVER}/slow/3500` });
+    await api('PATCH', `/companies/one/webhooks/${slow.id}`, { url: `${env.RECEIVER}/slow/2500` });
     await lags.locator('summary').first().waitFor();
     if (!await lags.locator('button:has-text("Retry now")').isVisible()) {
         await lags.locator('summary').first().click();
@@ -112,7 +112,6 @@ export async function run(page) {
     await page.evaluate(() => { const real = Date.now; Date.now = () => real() + 50000; });
     await lags.locator('text=Stop waiting').click();
     is(await lags.locator('text=No attempt was recorded yet').count(), 0, 'and the wait can be left');
-    await waitFor('its end', async () => (await of(slow)).status === 'delivered');
 
     // cancel
 

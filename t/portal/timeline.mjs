@@ -139,7 +139,7 @@ export async function run(page) {
     // an attempt whose time has come is seen without a click
 
     await api('POST', '/companies/line/webhooks', { url: `${env.RECEIVER}/fail/1/line`, events: ['soon'], description: 'Soon',
-        retry_delays: ['4s'] });
+        retry_delays: ['3s'] });
     await ingest('line', 'soon', 1);
     await waitFor('its first attempt', async () =>
         (await api('GET', '/companies/line/webhook-events?event=soon')).data[0].waiting_for === 'schedule');

@@ -243,9 +243,9 @@ export async function event(context, id, focus) {
 
     return [
         head(data(m.event), { back: ['Events', '#/events'],
-            sub: [copyable(m.id, 'id'), h('span.quiet', null, ' ', full(m.created_at), ' · ',
+            sub: [copyable(m.id, 'id'), h('span.quiet', null, ' ', full(m.created_at), ', to ',
                                           events.length < NEWEST ? plural(events.length, 'webhook')
-                                                                 : `its newest ${NEWEST} webhooks`)] }),
+                                          : `many webhooks: the newest ${NEWEST}`)] }),
         h('div.stack', null, payloadCard(payload, m.payload_erased),
           events.length === 0 && h('section.card', null, h('h2', null, 'No webhook wanted it'),
               h('p.quiet', null, 'When it happened, no webhook was subscribed to its name. Subscribe one, then replay '
