@@ -1,6 +1,6 @@
 // Without a mouse, and for who wants less motion or other colours.
 
-import { api, env, go, is, ok, session, waitFor } from './lib.mjs';
+import { api, env, go, ingest, is, ok, session, waitFor } from './lib.mjs';
 
 const focused = (page) => page.evaluate(() => {
     const e = document.activeElement;
@@ -11,6 +11,9 @@ export async function run(page) {
     await api('POST', '/companies', { uid: 'keys', name: 'Keys', enabled: true });
     const w = await api('POST', '/companies/keys/webhooks', { url: `${env.RECEIVER}/ok`, events: ['a'], description: 'Only' });
 
+    const id = await ingest('keys', 'a', 1);
+
+    await waitFor('the delivery', async () => (await api('GET', '/companies/keys/webhook-events?status=delivered')).data.length === 1);
     await session(page, 'keys');
     await page.waitForSelector('.hook');
 
@@ -73,9 +76,11 @@ export async function run(page) {
     // what can be touched is large enough
 
     await page.setViewportSize({ width: 390, height: 800 });
-    for (const path of ['/webhooks', `/webhooks/${w.id}`, '/events', '/webhooks/new']) {
+    for (const path of ['/webhooks', `/webhooks/${w.id}`, `/webhooks/${w.id}/verify`, `/webhooks/${w.id}/settings`, `/webhooks/${w.id}/edit`,
+                        `/events?webhook=${w.id}`, `/events/${id}`, '/replays', '/webhooks/new']) {
         await go(page, path);
-        const small = await page.$$eval('button, input:not([type=checkbox]):not([type=radio]), select, .main-nav a', (l) =>
+        const small = await page.$$eval('button, a.button, summary, label.check, label.pick, .segmented label, input:not([type=checkbox]):not([type=radio]), select, '
+            + '.main-nav a, .tabs a, .back, .brand', (l) =>
             l.filter((e) => e.checkVisibility()).map((e) => [e, e.getBoundingClientRect()])
                 .filter(([, r]) => r.width > 0 && (r.width < 24 || r.height < 24)).map(([e]) => e.outerHTML.slice(0, 100)));
         is(small.join('\n'), '', `targets of ${path} have 24 pixels`);
@@ -91,13 +96,17 @@ export async function run(page) {
     const dark = await ground();
 
     ok(light !== dark, 'dark where the system is');
+    is(await page.getAttribute('.top-end .button >> nth=0', 'title'), 'Colours: as the system', 'the switch says what it is at');
     await page.click('[aria-label^="Colours: as the system"]');
     is(await ground(), light, 'light by the switch');
+    is(await page.evaluate(() => [document.activeElement.getAttribute('aria-label'), document.activeElement.title].join('|')),
+       'Colours: light. Change|Colours: light', '... which says so, and keeps the focus');
     await page.reload();
     await page.waitForSelector('h1');
     is(await ground(), light, '... also after a reload');
     await page.click('[aria-label^="Colours: light"]');
     is(await ground(), dark, 'dark by the switch');
+    is(await page.evaluate(() => localStorage.getItem('webhook-portal-theme')), 'dark', '... for the next time, too');
     await page.click('[aria-label^="Colours: dark"]');
     await page.emulateMedia({ colorScheme: 'light' });
     is(await ground(), light, 'and as the system again');

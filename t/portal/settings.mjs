@@ -75,6 +75,10 @@ export async function run(page) {
     await page.fill('[data-pointer="/retry_delays"] input', 'none');
     await page.click('text=Save');
     await page.waitForSelector('h1:has-text("Crate")');
+    ok(await page.evaluate(() => {
+        const box = document.querySelector('.toast').getBoundingClientRect();
+        return !document.elementFromPoint(box.left + box.width / 3, box.top + box.height / 2).closest('.toast');
+    }), 'what is said at the edge is in nobody’s way');
     const changed = await now();
 
     is([changed.description, changed.events.sort().join(), Object.keys(changed.headers).join(), changed.concurrency,

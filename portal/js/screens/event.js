@@ -95,8 +95,8 @@ function target(context, payload, hooks, e, open, detailed) {
 
         tell();
         replace(wait, notice('warn', why,
-            h('p.quiet', null, 'This page goes on looking; it has been ', live.since(new Date(asked - PATIENCE).toISOString()),
-              ' that you asked.'),
+            h('p.quiet', null, 'You asked ', live.since(new Date(asked - PATIENCE).toISOString()),
+              '. This page goes on looking for it.'),
             h('p', null, button('Stop waiting', leave, { small: true }))));
         say('No attempt was recorded yet. It is waited for.');
 
