@@ -15,6 +15,8 @@ export async function run(page) {
     for (const path of ['', 'js/main.js', 'css/base.css', 'no-such-file']) {
         const r = await fetch(env.PORTAL + path);
 
+        await r.text();
+
         is(r.headers.get('content-security-policy'), WANT, `the policy of ${path || 'the page'}`);
         is([r.headers.get('x-content-type-options'), r.headers.get('referrer-policy'), r.headers.get('x-frame-options'),
             r.headers.get('cache-control')].join(), 'nosniff,no-referrer,DENY,no-cache', `... and the other headers`);
@@ -34,6 +36,9 @@ export async function run(page) {
         && [...t.matchAll(/https?:\/\/([^/'"`\s)]+)/g)].some((m) => !/example|w3\.org|^$|^\.\.\.|^\$/.test(m[1]))).map(([f]) => f).join(),
        '', 'no other host in any file');
     is(js.filter(([, t]) => t.split('\n').length > 500).map(([f]) => f).join(), '', 'small files');
+
+    is([...html.matchAll(/rel="modulepreload" href="([^"]+)"/g)].map((m) => m[1]).sort().join(),
+       js.map(([f]) => f.replace('portal/', '')).filter((f) => !/(main|theme)\.js$/.test(f)).sort().join(), 'each module is asked for at once');
 
     // the policy holds: what is injected does not run
 

@@ -41,7 +41,7 @@ export async function run(page) {
     const rows = await page.$$eval('tbody tr', (l) => l.map((r) => r.querySelector('code').textContent));
 
     is(new Set(rows).size, rows.length, 'each company once');
-    is((await api('GET', '/companies?limit=250')).data.length, rows.length, 'and all of them');
+    is(rows.filter((uid) => /^many\d+$/.test(uid)).length, 105, 'and all of them');
     is(await page.locator('.more >> text=More').count(), 0, 'then there is no more');
 
     await page.setViewportSize({ width: 360, height: 780 });

@@ -83,8 +83,8 @@ export async function run(page) {
 
     await api('PATCH', `/companies/again/webhooks/${w.id}`, { events: ['x', 'y'], rate_limit: '1/h' });
     const lines = Array.from({ length: 600 }, (_, i) => JSON.stringify({ company: 'again', event: 'z', payload: i })).join('\n');
-    await fetch(env.EVENTS, { method: 'POST', body: lines,
-        headers: { Authorization: `Bearer ${env.KEY}`, 'Content-Type': 'application/x-ndjson' } });
+    await (await fetch(env.EVENTS, { method: 'POST', body: lines,
+        headers: { Authorization: `Bearer ${env.KEY}`, 'Content-Type': 'application/x-ndjson' } })).text();
     await api('PATCH', `/companies/again/webhooks/${w.id}`, { events: ['y', 'z'] });
     await page.click('text=New replay');
     await page.check('dialog input[value=messages]');

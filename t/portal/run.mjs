@@ -1,19 +1,14 @@
 /*
- * Runs the parts: run.mjs [PART ...].  Each has its company, so that it can run
- * alone.
+ * Runs parts, one after the other: run.mjs PART ...  Each has its company, so that
+ * it can run alone.
  */
 
 import { browser, diag, done, ok, open } from './lib.mjs';
 
-const parts = ['access', 'operator', 'many', 'add', 'lists', 'webhook', 'settings', 'verify', 'timeline', 'live', 'filters',
-               'replay', 'event', 'hostile', 'keyboard', 'headers'];
-
-const wanted = process.argv.slice(2);
 const { context, end } = await browser();
 
-for (const name of parts.filter((p) => wanted.length === 0 || wanted.includes(p))) {
+for (const name of process.argv.slice(2)) {
     console.log(`# part: ${name}`);
-    const from = Date.now();
 
     const page = await open(context);
 
@@ -30,7 +25,6 @@ for (const name of parts.filter((p) => wanted.length === 0 || wanted.includes(p)
     }
 
     await page.close();
-    if (process.env.PORTAL_TIMES) { console.error(`${name} ${Date.now() - from} ms`); }
 }
 
 await end();
