@@ -102,7 +102,7 @@ await go(page, `/webhooks/${id('SIEM')}/verify?in=python`);
 await shots('verify', { most: 1500, phone: 1500 });
 await go(page, `/webhooks/${id('Data lake')}/edit`);
 await page.click('text=Delivery options');
-await shots('edit', { most: 1600, phone: 1600 });
+await shots('edit', { most: 1700, phone: 1600 });
 
 await go(page, '/webhooks/new');
 await page.fill('input[type=url]', 'https://hooks.acme.example/security');
@@ -110,7 +110,7 @@ await page.fill('[data-pointer="/description"] input', 'SOC');
 await page.check('[data-name="honeypot.*"]');
 await page.check('[data-name="scan.finished"]');
 await page.evaluate(() => { document.querySelector('.tree').scrollTop = 0; });
-await shots('add', { phone: 1400 });
+await shots('add', { most: 1280, phone: 1400 });
 
 await go(page, '/events');
 await page.waitForSelector('.notice.bad');
@@ -149,6 +149,7 @@ await replay('SIEM', { status: 'failed', since: recent });
 await replay('Data lake', { status: 'delivered', event: 'scan.finished', since: recent });
 await go(page, '/replays');
 await page.waitForSelector('.replay >> nth=3');
+await page.waitForSelector('text=/^[1-9][0-9]* of /');
 await shots('replays');
 
 await api('POST', '/companies', { uid: 'fresh', name: 'Fresh Foods', enabled: true });

@@ -47,6 +47,10 @@ export async function run(page) {
         ok(/100%/.test(tiles) && /\b4\b/.test(tiles), `${range}: figures`, tiles);
         is(await page.getAttribute('.plot svg >> nth=0', 'aria-label'),
            'Attempts by outcome: 4 of 4 attempts delivered', `${range}: outcomes`);
+        const days = (n) => page.$$eval(`.plot >> nth=${n} >> svg .axis`, (l) =>
+            l.map((x) => x.textContent).filter((x) => /[A-Z:]/.test(x)).join());
+
+        is(await days(0), await days(1), `${range}: both charts have the same days and times`);
         ok(/half of the attempts within/.test(await page.getAttribute('.plot svg >> nth=1', 'aria-label')), `${range}: latencies`);
     }
     await page.check('.segmented input[value="24h"]');

@@ -47,7 +47,11 @@ function outcomes(range, buckets) {
 
         const row = rows[rows.length - 1];
 
-        row.tick = row.tick || range.tick(new Date(b.start));
+        if (range.tick(new Date(b.start))) {
+            row.tick = true;            // the day that begins in it, not that of its first hour
+            row.label = named(range, b.start).label;
+        }
+
         row.delivered += b.delivered;
         row.failed += failed;
         row.again += b.attempts - b.delivered - failed;
