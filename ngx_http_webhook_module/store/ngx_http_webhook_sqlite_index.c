@@ -24,7 +24,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_INDEX_VERSION  4
-#define NGX_HTTP_WEBHOOK_INDEX_WINDOW   32000   /* rows */
+#define NGX_HTTP_WEBHOOK_INDEX_WINDOW   16000   /* rows */
 #define NGX_HTTP_WEBHOOK_INDEX_BUDGET   500     /* ms a call */
 #define NGX_HTTP_WEBHOOK_INDEX_RETRY    10000   /* ms, after a failure */
 
