@@ -48,8 +48,9 @@ export async function replaySelected(context, groups, hooks) {
     const sendable = found.filter((e) => hooks.has(e.webhook_id) && hooks.get(e.webhook_id).enabled);
     const sets = { failing: sendable.filter((e) => e.status !== 'delivered'), all: sendable };
     let set = sets.failing.length ? 'failing' : 'all';
+    let going = true;
 
-    return dialog('Replay what is selected', (close) => {
+    const shown = dialog('Replay what is selected', (close) => {
         const sum = h('p.sum', { role: 'status', 'aria-live': 'polite' });
         const foot = h('div.dialog-foot');
         const body = h('div.dialog-body', null,
@@ -76,7 +77,7 @@ export async function replaySelected(context, groups, hooks) {
             const bar = progress('Replaying');
             const text = h('p', { role: 'status' });
             const failed = [];
-            let going = true;
+            let asked = 0;
 
             replace(body, bar.element, text);
             replace(foot, button('Stop', () => { going = false; }));
@@ -92,11 +93,13 @@ export async function replaySelected(context, groups, hooks) {
                     failed.push(`${nameOf(hooks, e.webhook_id)}: ${err.message}`);
                 }
             }, (done) => {
+                asked = done;
                 bar.set(done, list.length);
                 replace(text, `${count(done)} of ${count(list.length)}`);
             }, () => going && !context.signal.aborted);
 
-            replace(text, `${plural(list.length - failed.length, 'delivery is', 'deliveries are')} being sent.`);
+            replace(text, `${plural(asked - failed.length, 'delivery is', 'deliveries are')} being sent.`,
+                    asked < list.length && ` ${count(list.length - asked)} were left out: it was stopped.`);
             if (failed.length) {
                 body.append(notice('warn', h('p', null, `${count(failed.length)} could not be:`),
                     h('ul', null, [...new Set(failed)].slice(0, 5).map((t) => h('li', null, data(t))))));
@@ -107,6 +110,9 @@ export async function replaySelected(context, groups, hooks) {
         draw();
         return [body, foot];
     });
+
+    // closed on the way: no more of them than were asked for
+    return shown.finally(() => { going = false; });
 }
 
 
@@ -159,8 +165,9 @@ export async function replayFilter(context, given, hooks) {
     const f = { status: ['delivered', 'failed', 'cancelled'].includes(given.status) ? given.status : given.status ? null : 'failed',
                 event: given.event || null, since: given.since || null, until: given.until || null };
     let source = 'webhook_events';
-    const chosen = new Set(given.webhook ? [given.webhook] : able.length === 1 ? [able[0].id] : []);
-    const counts = new Map();
+    const wanted = able.filter((w) => given.webhook ? w.id === given.webhook : able.length === 1);
+    const chosen = new Set(wanted.map((w) => w.id));
+    const counts = new Map();           // or the Problem that counting met
 
     return dialog('Replay events', (close) => {
         const sum = h('p.sum', { role: 'status', 'aria-live': 'polite' });
@@ -178,8 +185,10 @@ export async function replayFilter(context, given, hooks) {
                       source, (v) => { source = v; recount(); }),
             about, stateField,
             h('fieldset.plain', null, h('legend', null, 'To which webhooks'), list), sum,
-            given.q && notice('warn', h('p', null, 'A replay knows no search for text: it takes all that the other filters '
-                + 'match. To replay what was found, select it in the list.')));
+            (given.q || given.id) && notice('warn', h('p', null, 'A replay knows no search for text or an id: it takes all '
+                + 'that the other filters match. To replay what was found, select it in the list.')),
+            given.webhook && wanted.length === 0 && notice('warn', h('p', null, data(nameOf(hooks, given.webhook)),
+                hooks.has(given.webhook) ? ' is disabled: enable it, then replay.' : ': nothing can be sent to it.')));
 
         const ask = (id) => ({ webhook_id: id, source, filter: {
             since: f.since, until: f.until, event: f.event,
@@ -187,18 +196,19 @@ export async function replayFilter(context, given, hooks) {
 
         const draw = () => {
             const known = [...chosen].map((id) => counts.get(id)).filter(Boolean);
+            const wrong = known.find((c) => c instanceof api.Problem);
             const n = known.reduce((t, c) => t + c.count, 0);
             const some = known.some((c) => c.at_least);
-            const whole = known.length === chosen.size;
+            const whole = known.length === chosen.size && !wrong;
 
-            replace(sum, chosen.size === 0 ? 'Choose a webhook.' : !whole ? 'Counting …'
+            replace(sum, chosen.size === 0 ? 'Choose a webhook.' : wrong ? wrong.message : !whole ? 'Counting …'
                 : n === 0 ? 'Nothing matches.' : [h('strong', null, `${amount(n, some)} ${n === 1 ? 'delivery' : 'deliveries'}`),
                                                   ' will be sent.']);
-            replace(foot, button('Cancel', () => close(null)),
+            replace(foot, button('Cancel', () => close(null)), wrong && button('Count again', recount),
                     whole && n > 0 && button(`Replay ${amount(n, some)}`, run, { kind: 'primary' }));
             list.querySelectorAll('[data-count]').forEach((el) => {
                 const c = counts.get(el.dataset.count);
-                replace(el, c ? amount(c.count, c.at_least) : chosen.has(el.dataset.count) ? '…' : '');
+                replace(el, c instanceof api.Problem ? '–' : c ? amount(c.count, c.at_least) : chosen.has(el.dataset.count) ? '…' : '');
             });
         };
 
@@ -223,23 +233,39 @@ export async function replayFilter(context, given, hooks) {
                         draw();
                     }
                 } catch (e) {
-                    if (e.name !== 'AbortError' && mine === turn) {
-                        replace(sum, e.message);
+                    if (e.name === 'AbortError') {
+                        return;
+                    }
+
+                    if (e.status === undefined) {
+                        throw e;
+                    }
+
+                    if (mine === turn) {
+                        counts.set(id, e);
+                        draw();
                     }
                 }
             }));
         };
 
         const run = async () => {
-            const made = [];
+            const made = [], failed = [];
 
-            for (const id of chosen) {
-                if (counts.get(id).count > 0) {
+            // one that cannot begin holds up no other, and none begins twice
+            for (const id of [...chosen].filter((x) => counts.get(x).count > 0)) {
+                try {
                     made.push(await api.post(context.path('replays'), ask(id)));
+                } catch (e) {
+                    if (e.status === undefined) {
+                        throw e;
+                    }
+                    failed.push(h('li', null, data(nameOf(hooks, id)), `: ${e.message}`));
                 }
             }
 
-            replace(body, h('p', null, 'It goes on by itself, also when this page is closed.'),
+            replace(body, made.length > 0 && h('p', null, 'It goes on by itself, also when this page is closed.'),
+                failed.length > 0 && notice('bad', h('p', null, 'Nothing is sent to:'), h('ul', null, failed)),
                 made.map((r) => h('div', null, h('h3', null, data(nameOf(hooks, r.webhook_id))), running(context, r))));
             replace(foot, h('a.button.plain', { href: '#/replays' }, 'All replays'),
                     button('Done', () => close(true), { kind: 'primary' }));

@@ -109,4 +109,89 @@ export async function run(page) {
     await page.click('text=Replay selected');
     await page.waitForSelector('dialog >> text=cannot be replayed');
     ok(await page.isVisible('dialog >> text=Nothing to send'), 'a disabled webhook gets none');
+    await page.keyboard.press('Escape');
+
+    // what it takes is what the list shows, or that is said
+
+    const other = await api('POST', '/companies/again/webhooks', { url: `${env.RECEIVER}/ok/other`, events: ['z'],
+        description: 'Other' });
+
+    await go(page, `/events?webhook=${w.id}`);
+    await page.click('button:has-text("Replay …")');
+    await page.waitForSelector('dialog >> text=Mended is disabled');
+    ok(!await page.isChecked('dialog .choose input'), 'a disabled webhook of the filter: no other in its place');
+    await page.check('dialog .choose input');
+    await page.waitForSelector('dialog >> text=Nothing matches');
+    ok(true, '... but another can be chosen');
+    await audit(page, 'replay for a disabled webhook');
+    await page.keyboard.press('Escape');
+    await go(page, `/events?q=${(await events('event=x'))[0].message_id}`);
+    await page.click('button:has-text("Replay …")');
+    await page.waitForSelector('dialog >> text=no search for text or an id');
+    ok(true, 'a search for an id is no filter of a replay');
+    await page.keyboard.press('Escape');
+
+    // stopped, and closed, on the way
+
+    await api('PATCH', `/companies/again/webhooks/${w.id}`, { enabled: true, rate_limit: null });
+    page.expected = [409];
+    let asked = 0, answered = 0, gates = [];
+
+    await page.route('**/retry', async (r) => {
+        asked++;
+        await new Promise((open) => { gates.push(open); });
+        await r.continue();
+    });
+    page.on('response', (r) => { answered += r.url().endsWith('/retry'); });
+
+    for (const [end, name] of [['Stop', 'stopped'], ['Escape', 'closed']]) {
+        await go(page, '/events?event=x');
+        await page.waitForSelector('.event-row');
+        await page.check('[aria-label="Select all events that are listed"]');
+        await page.click('text=Replay selected');
+        await page.check('dialog input[value=all]');
+        await page.click('dialog button:has-text("Replay 12")');
+        await waitFor('four to be asked for', () => gates.length === 4);
+        if (end === 'Stop') {
+            await page.click('dialog >> text=Stop');
+        } else {
+            await page.keyboard.press('Escape');
+            await page.waitForFunction(() => !document.querySelector('dialog'));
+        }
+        gates.splice(0).forEach((open) => open());
+        if (end === 'Stop') {
+            await page.waitForSelector('dialog >> text=8 were left out');
+            ok(/^4 deliveries are being sent|could not be/.test(await page.innerText('dialog [role=status]')), 'how many it was');
+            await page.click('dialog >> text=Done');
+        }
+        const four = asked;
+
+        await waitFor('the answers', () => answered === four);
+        await page.evaluate(() => new Promise((r) => { requestAnimationFrame(() => requestAnimationFrame(r)); }));
+        is(asked, four, `${name} on the way: no more of them`);
+    }
+    await page.unroute('**/retry');
+
+    // one that cannot begin
+
+    await page.route('**/replays', (r) => {
+        const body = r.request().postDataJSON?.();
+
+        return body && !body.dry_run && body.webhook_id === other.id
+            ? r.fulfill({ status: 409, contentType: 'application/problem+json', body: '{"status":409,"code":"replay_limit"}' })
+            : r.continue();
+    });
+    await go(page, '/events?event=z');
+    await page.click('button:has-text("Replay …")');
+    await page.check('dialog input[value=messages]');
+    await page.check('dialog .choose input >> nth=0');
+    await page.check('dialog .choose input >> nth=1');
+    await page.waitForSelector('dialog >> text=1,200 deliveries');
+    await page.click('dialog button:has-text("Replay 1,200")');
+    await page.waitForSelector('dialog .running');
+    ok(/Nothing is sent to:\s*Other: Ten replays run already/.test(await page.innerText('dialog')),
+       'one that cannot begin is said, and holds up no other', await page.innerText('dialog'));
+    is(await page.locator('dialog .running').count(), 1, '... which runs');
+    await page.unroute('**/replays');
+    await page.click('dialog >> text=Done');
 }
