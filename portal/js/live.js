@@ -1,5 +1,6 @@
 /*
- * Times that pass: "3 min ago" and countdowns, set anew each second.
+ * Times that pass: "3 min ago" and countdowns, set anew each second.  What they
+ * stand in may be read out when it changes: they say that they are not.
  */
 
 import { h } from './dom.js';
@@ -37,7 +38,7 @@ export function start() {
 /* "3 min ago", with the whole time as its title. */
 
 export function since(iso) {
-    const element = h('time', { datetime: iso, title: full(iso), dataset: { since: iso } });
+    const element = h('time', { datetime: iso, title: full(iso), 'aria-live': 'off', dataset: { since: iso } });
 
     element.textContent = text(element);
     return element;
@@ -47,7 +48,7 @@ export function since(iso) {
 /* "3 min 12 s" to a time to come, then "now". */
 
 export function until(iso, before, due) {
-    const element = h('time.count', { datetime: iso, title: full(iso),
+    const element = h('time.count', { datetime: iso, title: full(iso), 'aria-live': 'off',
         dataset: { until: iso, before: before || '', due: due || 'now' } });
 
     element.textContent = text(element);

@@ -97,6 +97,9 @@ export async function run(page) {
     // what waits for an endpoint that is paused: until when
 
     await ingest('line', 'down.late', 1);
+    const loud = await page.$$eval('.notice [data-until]', (l) => l.map((e) => e.getAttribute('aria-live')).join());
+
+    is(loud, 'off', 'its countdown is not read out each second');
     await waitFor('it to wait', async () =>
         (await api('GET', '/companies/line/webhook-events?event=down.late')).data[0].waiting_for === 'breaker');
     await go(page, '/events?event=down.late');
