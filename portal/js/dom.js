@@ -124,10 +124,27 @@ export function unique(prefix) {
 }
 
 
+/*
+ * An element of the page that has to work while a dialog is open, too: all
+ * outside of a modal dialog is inert, and below it.
+ */
+
+export function atFront(id) {
+    const element = document.getElementById(id);
+    const front = [...document.querySelectorAll('dialog[open]')].pop() || document.body;
+
+    if (element.parentNode !== front) {
+        front.appendChild(element);
+    }
+
+    return element;
+}
+
+
 /* Tells people who do not see the page. */
 
 export function say(text) {
-    const said = document.getElementById('said');
+    const said = atFront('said');
 
     said.textContent = '';
     setTimeout(() => { said.textContent = visible(text); }, 60);

@@ -2,7 +2,7 @@
  * The parts that screens are made of.
  */
 
-import { h, add, replace, say, unique, data } from './dom.js';
+import { h, add, atFront, replace, say, unique, data } from './dom.js';
 import { icon } from './icons.js';
 import { statuses } from './words.js';
 
@@ -70,7 +70,7 @@ export function status(code, word) {
 /* Says something at the edge for some time; errors stay until they are closed. */
 
 export function toast(text, kind = 'good') {
-    const box = document.getElementById('toasts');
+    const box = atFront('toasts');
     const t = h('div.toast', { class: kind, role: kind === 'bad' ? 'alert' : 'status' },
                 icon(kind === 'bad' ? 'bang' : 'check'), h('p', null, text),
                 button('', () => t.remove(), { icon: 'cross', label: 'Close', kind: 'quiet', small: true }));
@@ -97,13 +97,16 @@ async function copyText(text) {
 
     const area = h('textarea.off-page', { readonly: true, 'aria-hidden': 'true', tabindex: '-1' });
 
+    const before = document.activeElement;
+
     area.value = text;
-    document.body.appendChild(area);
+    (document.querySelector('dialog[open]') || document.body).appendChild(area);
     area.select();
 
     const done = document.execCommand('copy');
 
     area.remove();
+    before?.focus({ preventScroll: true });
     return done;
 }
 
@@ -246,6 +249,7 @@ export function dialog(title, make, options = {}) {
 
         d.addEventListener('close', () => {
             removeEventListener('hashchange', gone);
+            ['said', 'toasts'].forEach(atFront);
             d.remove();
             resolve(result);
         });

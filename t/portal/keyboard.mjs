@@ -140,3 +140,22 @@ export async function run(page) {
     ok(true, '... and another try');
     page.bad.splice(0);
 }
+    // in a dialog all else is inert: what is said, and goes wrong, is in it
+
+    await go(page, '/webhooks/new');
+    await page.fill('input[type=url]', `${env.RECEIVER}/ok/dialog`);
+    await page.check('[data-name="*"]');
+    await page.click('button:has-text("Add webhook")');
+    await page.click('dialog [aria-label="Copy secret"]');
+    await page.waitForFunction(() => /secret copied/.test(document.querySelector('dialog #said')?.textContent));
+    is(await page.evaluate(() => navigator.clipboard === undefined && document.activeElement.ariaLabel), 'Copy secret',
+       'copied in a dialog, where the focus stays');
+    await page.evaluate(() => { document.execCommand = () => false; });
+    await page.click('dialog [aria-label="Copy secret"]');
+    await page.click('dialog .toast.bad [aria-label="Close"]');
+    is(await page.locator('.toast').count(), 0, 'an error in a dialog can be read, and closed');
+    await page.keyboard.press('Escape');
+    await page.waitForFunction(() => !document.querySelector('dialog'));
+    is(await page.evaluate(() => ['said', 'toasts'].every((id) => document.getElementById(id).parentNode === document.body)), true,
+       'and they outlive it');
+
