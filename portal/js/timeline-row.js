@@ -2,7 +2,7 @@
  * A row of the timeline: an event, its webhooks, and, opened, its attempts.
  */
 
-import { h, replace, data, unique } from './dom.js';
+import { h, replace, data, say, unique } from './dom.js';
 import * as api from './api.js';
 import { button, link, skeleton, status, toast } from './ui.js';
 import { icon } from './icons.js';
@@ -12,6 +12,7 @@ import * as live from './live.js';
 
 const PILLS = 3;
 const OPENED = 20;              // webhook events that an opened row looks up
+const PATIENCE = 40000;         // ms for which a retry is looked for
 
 const signs = { delivered: 'check', failed: 'cross', pending: 'clock', cancelled: 'dash' };
 
@@ -97,14 +98,40 @@ function attempts(hooks, e) {
 }
 
 
+/* Looks for the attempt that a retry of "e" makes, for some time. */
+
+function follow(context, e, again) {
+    const asked = Date.now();
+
+    const stop = context.visit.every(1000, async () => {
+        const { attempts: made } = await api.get(context.path('webhook-events', e.id), { signal: context.signal });
+
+        if (made.length > e.attempts.length) {
+            stop();
+            await again();
+            say(made[made.length - 1].error ? 'The attempt failed' : 'Delivered');
+        } else if (Date.now() - asked > PATIENCE) {
+            stop();
+        }
+    });
+}
+
+
 function detail(context, hooks, e, again) {
     const act = (what, done) => async () => {
         await api.post(context.path('webhook-events', e.id, what));
         toast(done);
         await again();
+        if (what === 'retry') {
+            follow(context, e, again);
+        }
     };
 
     const there = hooks.has(e.webhook_id);
+    const keyed = (what, b) => {
+        b.dataset.key = `${e.id} ${what}`;
+        return b;
+    };
 
     return h('li.target', null,
         h('div.target-head', null, status(e.status),
@@ -113,16 +140,32 @@ function detail(context, hooks, e, again) {
           e.status !== 'pending' && e.reason && h('span.quiet', null, reason(e.reason))),
         e.attempts.length || e.status === 'pending' ? attempts(hooks, e) : h('p.quiet', null, 'No attempt was made.'),
         h('div.actions', null,
-          there && button('Retry now', act('retry', 'It is being sent'), { small: true, icon: 'retry' }),
-          e.status === 'pending' && button('Cancel', act('cancel', 'Cancelled: no further attempt'), { small: true }),
-          link('Details', `#/events/${e.message_id}/${e.id}`, { small: true })));
+          there && keyed('retry', button('Retry now', act('retry', 'It is being sent'), { small: true, icon: 'retry' })),
+          e.status === 'pending' && keyed('cancel', button('Cancel', act('cancel', 'Cancelled: no further attempt'),
+                                                           { small: true })),
+          keyed('details', link('Details', `#/events/${e.message_id}/${e.id}`, { small: true }))));
 }
 
 
-/* Looks up what is in an opened row. */
+/* Puts children into a panel; the focus stays at what it was at, or near it. */
 
-async function openPanel(context, hooks, g, panel) {
-    const again = () => openPanel(context, hooks, g, panel);
+function refill(panel, ...children) {
+    const at = panel.contains(document.activeElement) && document.activeElement.dataset.key;
+
+    replace(panel, children);
+
+    if (at) {
+        (panel.querySelector(`[data-key="${CSS.escape(at)}"]`)
+         || panel.querySelector(`[data-key^="${CSS.escape(at.split(' ')[0])} "]`))?.focus();
+    }
+}
+
+
+/* Looks up what is in an opened row; told(events) with its webhook events. */
+
+async function openPanel(context, hooks, g, panel, told) {
+    const mine = panel.turn = (panel.turn || 0) + 1;
+    const again = () => openPanel(context, hooks, g, panel, told);
 
     try {
         const m = await api.get(context.path('messages', g.id), { signal: context.signal });
@@ -130,7 +173,12 @@ async function openPanel(context, hooks, g, panel) {
         const whole = await Promise.all(list.map((e) =>
             api.get(context.path('webhook-events', e.id), { signal: context.signal })));
 
-        replace(panel, whole.length === 0
+        if (panel.turn !== mine) {
+            return;                     // a later look has begun
+        }
+
+        told(m.webhook_events);
+        refill(panel, whole.length === 0
             ? h('p.quiet', null, 'When it happened, no webhook was subscribed to it. It is kept all the same: '
                 + 'a replay of “events it never got” sends it to a webhook that wants it now.')
             : h('ul.targets', null, whole.map((e) => detail(context, hooks, e, again))),
@@ -138,7 +186,7 @@ async function openPanel(context, hooks, g, panel) {
                 m.webhook_events.length > OPENED ? `All ${m.webhook_events.length} webhooks, and the payload`
                                                  : 'Payload, requests and responses')));
     } catch (e) {
-        if (e.name !== 'AbortError') {
+        if (e.name !== 'AbortError' && panel.turn === mine) {
             replace(panel, h('p.error', null, icon('bang'), e.message));
         }
     }
@@ -164,6 +212,20 @@ export function row(context, hooks, g, picked, pick) {
             pick();
         } });
 
+    /* What the panel has found is what the row says, too. */
+
+    const told = (found) => {
+        const now = new Map(found.map((e) => [e.id, e]));
+
+        if (g.known) {
+            g.events.forEach((e) => Object.assign(e, now.get(e.id)));
+        } else {
+            g.events = [...found].reverse();
+        }
+
+        replace(where, pills(hooks, g));
+    };
+
     const toggle = h('button.fold', { type: 'button', 'aria-expanded': 'false', 'aria-controls': id,
         'aria-label': `${g.event}, ${when(g.created_at)}: its webhooks and attempts`, onclick: () => {
             const open = panel.hidden;
@@ -172,7 +234,7 @@ export function row(context, hooks, g, picked, pick) {
             toggle.setAttribute('aria-expanded', String(open));
             if (open) {
                 replace(panel, skeleton(2));
-                openPanel(context, hooks, g, panel);
+                openPanel(context, hooks, g, panel, told);
             }
         } }, icon('right'));
 
@@ -191,7 +253,7 @@ export function row(context, hooks, g, picked, pick) {
         g = now;
         replace(where, pills(hooks, g));
         if (!first && !panel.hidden && !panel.contains(document.activeElement)) {
-            openPanel(context, hooks, g, panel);
+            openPanel(context, hooks, g, panel, told);
         }
     };
 

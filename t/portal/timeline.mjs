@@ -52,11 +52,16 @@ export async function run(page) {
     await waitFor('another attempt', async () =>
         (await api('GET', `/companies/line/webhook-events/${event.id}`)).attempts.length === 2);
     ok(true, 'Retry now');
+    is(await page.evaluate(() => document.activeElement.textContent), 'Retry now', '... keeps the focus');
+    await target.locator('.tries li.bad >> nth=1').waitFor();
+    ok(true, '... and its attempt is seen when it is made');
     await target.locator('text=Cancel').click();
     await waitFor('its end', async () =>
         (await api('GET', `/companies/line/webhook-events/${event.id}`)).status === 'cancelled');
     await target.locator('text=somebody cancelled it').waitFor();
     ok(true, 'and Cancel');
+    await page.waitForSelector('.event-row >> nth=0 >> .pill.cancelled');
+    ok(true, '... which the row says, too');
     await page.click('.event-row >> nth=1 >> .fold');
     await page.waitForSelector('text=no webhook was subscribed to it');
     ok(true, 'opened: what to do with one that nobody wanted');
@@ -92,14 +97,14 @@ export async function run(page) {
     await go(page, '/events');
     await page.waitForSelector('.notice.bad:has-text("Failing since")');
     ok(/Down .*Failing since .*answered 503/s.test(await page.innerText('.notice.bad')), 'what is down is said above');
+    const loud = await page.$$eval('.notice [data-until]', (l) => l.map((e) => e.getAttribute('aria-live')).join());
+
+    is(loud, 'off', 'its countdown is not read out each second');
     await audit(page, 'events, with an endpoint that is down');
 
     // what waits for an endpoint that is paused: until when
 
     await ingest('line', 'down.late', 1);
-    const loud = await page.$$eval('.notice [data-until]', (l) => l.map((e) => e.getAttribute('aria-live')).join());
-
-    is(loud, 'off', 'its countdown is not read out each second');
     await waitFor('it to wait', async () =>
         (await api('GET', '/companies/line/webhook-events?event=down.late')).data[0].waiting_for === 'breaker');
     await go(page, '/events?event=down.late');
