@@ -4,6 +4,7 @@
  */
 
 import * as api from './api.js';
+import { takes } from './event-picker.js';
 
 const PAGE = 50;
 const NEW = 250;                // of what is new, at most, in one request
@@ -50,6 +51,21 @@ function group(message) {
 }
 
 
+/*
+ * Whether a replay may have sent a message to a webhook that never had it: that
+ * webhook event is not near the message in the lists.  It tells its webhooks
+ * when it is opened.
+ */
+
+export function later(replays, hooks, m) {
+    return replays.some((r) => r.source === 'messages' && m.created_at < r.created_at
+        && (hooks.get(r.webhook_id)?.events.some((p) => takes(p, m.event)) ?? true)
+        && (!r.filter?.event || r.filter.event === m.event)
+        && (!r.filter?.since || m.created_at >= r.filter.since)
+        && (!r.filter?.until || m.created_at < r.filter.until));
+}
+
+
 async function ofMessages(context, f, cursor, limit) {
     const { path, signal } = context;
     const query = { event: f.event, since: f.since, until: f.until, q: f.q, id: f.id };
@@ -84,8 +100,12 @@ async function ofMessages(context, f, cursor, limit) {
 
     if (next) {
         // too many to list: those not reached tell theirs when they are opened
-        groups.forEach((g) => { g.known = g.events.length > 0; });
+        const [cut] = [...groups.values()].filter((g) => g.events.length > 0).slice(-1);
+
+        groups.forEach((g) => { g.known = g.events.length > 0 && g !== cut; });
     }
+
+    groups.forEach((g) => { g.known = g.known && !context.later(g); });
 
     groups.forEach((g) => g.events.reverse());
 

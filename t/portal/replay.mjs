@@ -194,4 +194,17 @@ export async function run(page) {
     is(await page.locator('dialog .running').count(), 1, '... which runs');
     await page.unroute('**/replays');
     await page.click('dialog >> text=Done');
+
+    // what a replay has sent to a webhook that never had it
+
+    const late = await api('POST', '/companies/again/replays', { webhook_id: w.id, source: 'messages', filter: { event: 'y' } });
+
+    await waitFor('its end', async () => (await api('GET', `/companies/again/replays/${late.id}`)).status === 'done', 30);
+    await go(page, '/events?event=y');
+    await page.waitForSelector('.event-row');
+    ok(!/no webhook wanted it/.test(await page.innerText('.event-row')), 'a webhook got it by a replay: it is not said that none did');
+    await page.click('.event-row .fold');
+    await page.waitForSelector('.target:has-text("Mended")');
+    await page.waitForSelector('.event-row .pill:has-text("Mended")');
+    ok(true, '... and which one when it is opened');
 }

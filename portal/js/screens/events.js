@@ -8,7 +8,7 @@ import { note } from '../router.js';
 import { button, empty, head, link, notice, skeleton } from '../ui.js';
 import { icon } from '../icons.js';
 import { plural, when } from '../format.js';
-import { filterOf, fold, mark, merge, newest, page, renew } from '../timeline.js';
+import { filterOf, fold, later, mark, merge, newest, page, renew } from '../timeline.js';
 import { folded, row } from '../timeline-row.js';
 import { filterBar } from '../events-filter.js';
 import { fails, failing, gist, sentence } from '../health.js';
@@ -35,11 +35,17 @@ export async function events(context) {
     let filter = filterOf(query);
     let groups = [], cursor = null, turn = 0, dropped = false;
 
-    const [hooks, types] = await Promise.all([
+    const replays = () => api.get(path('replays'), { signal, query: { limit: 250 } });
+
+    const [hooks, types, past] = await Promise.all([
         api.all(path('webhooks'), { signal }),
         api.all('event-types', { signal }).catch((e) => { if (e.status) { return []; } throw e; }),
+        replays(),
     ]);
     const byId = new Map(hooks.map((w) => [w.id, w]));
+    let replayed = past.data;
+
+    context = { ...context, later: (m) => later(replayed, byId, m) };
 
     const element = (g) => {
         const now = mark(byId, g);
@@ -319,7 +325,11 @@ export async function events(context) {
     load();                     // a search may take its time: the screen is there
 
     return [back, head('Events', { actions: [follow,
-                button('Replay …', () => replayFilter(context, filterOf(query), byId).then((done) => done && look()),
-                       { icon: 'retry' })] }),
+                button('Replay …', async () => {
+                    if (await replayFilter(context, filterOf(query), byId)) {
+                        replayed = (await replays()).data;
+                        await look();
+                    }
+                }, { icon: 'retry' })] }),
             troubles, filters, selection, list, foot];
 }
