@@ -7,6 +7,7 @@ const short = new Intl.NumberFormat('en', { notation: 'compact', maximumFraction
 const time = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 const minute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const day = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const dayOfUtc = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' });
 const whole = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric',
     hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short' });
 
@@ -133,6 +134,13 @@ export function full(iso) {
 
 export function date(iso) {
     return day.format(new Date(iso));
+}
+
+
+/* The day of what is counted by days of UTC. */
+
+export function utcDate(iso) {
+    return dayOfUtc.format(new Date(iso));
 }
 
 

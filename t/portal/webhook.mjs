@@ -1,9 +1,9 @@
 // A webhook: its charts, its test, its state when it fails.
 
-import { api, env, go, ingest, is, ok, session, waitFor } from './lib.mjs';
+import { api, env, go, ingest, is, ok, open, session, waitFor } from './lib.mjs';
 import { audit } from './audit.mjs';
 
-export async function run(page) {
+export async function run(page, context) {
     await api('POST', '/companies', { uid: 'hook', name: 'Hook', enabled: true });
     const make = (path, events, more) => api('POST', '/companies/hook/webhooks',
         { url: env.RECEIVER + path, events, ...more });
@@ -81,6 +81,27 @@ export async function run(page) {
     ok(/4/.test(await page.innerText('.figures[open] tbody')), 'and in a table');
     is(new URL(page.url()).hash, `#/webhooks/${good.id}?range=24h`, 'the range is in the address');
     await audit(page, 'overview');
+
+    // days are those that were counted, also where it is another day
+
+    const west = await open(context);
+    const [today] = (await api('GET', '/companies/hook/stats?bucket=1d')).buckets.slice(-1);
+
+    await west.addInitScript(() => {
+        const Format = Intl.DateTimeFormat;
+
+        Intl.DateTimeFormat = function (locale, options) {
+            return new Format(locale, { timeZone: 'Pacific/Midway', ...options });
+        };
+    });
+    await session(west, 'hook');
+    await west.waitForSelector('.hook');
+    await go(west, `/webhooks/${good.id}?range=30d`);
+    await west.click('.figures summary >> nth=0');
+    is(await west.innerText('.figures >> nth=0 >> tbody th'), `${new Intl.DateTimeFormat('en-GB',
+        { day: 'numeric', month: 'short', timeZone: 'UTC' }).format(new Date(today.start))} (UTC)`, '30 d: days of UTC');
+    is(west.bad.splice(0).join(), '', '... without an error');
+    await west.close();
 
     // tests
 

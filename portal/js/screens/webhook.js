@@ -7,7 +7,7 @@ import * as api from '../api.js';
 import { note } from '../router.js';
 import { notice, segmented, skeleton } from '../ui.js';
 import { bars, lines, ranks } from '../charts.js';
-import { clock, compact, count, date, full, moment, ms, percent, shortMs } from '../format.js';
+import { clock, compact, count, date, full, moment, ms, percent, shortMs, utcDate } from '../format.js';
 import { webhookPage } from './webhook-head.js';
 
 const MINUTE = 60000, HOUR = 3600000, DAY = 86400000;
@@ -18,7 +18,7 @@ const ranges = {
     '1h': { name: '1 h', bucket: '1m', size: MINUTE, n: 60, join: 1, tick: (d) => d.getMinutes() % 10 === 0 },
     '24h': { name: '24 h', bucket: '1h', size: HOUR, n: 24, join: 1, tick: (d) => d.getHours() % 4 === 0 },
     '7d': { name: '7 d', bucket: '1h', size: HOUR, n: 168, join: 4, tick: (d) => d.getHours() < 1 },
-    '30d': { name: '30 d', bucket: '1d', size: DAY, n: 30, join: 1, tick: (d) => d.getDate() % 5 === 1 },
+    '30d': { name: '30 d', bucket: '1d', size: DAY, n: 30, join: 1, tick: (d) => d.getUTCDate() % 5 === 1 },
 };
 
 
@@ -27,9 +27,13 @@ function begins(range) {
 }
 
 
+/* The API's days are those of UTC: named so, whatever day it is here. */
+
 function named(range, iso) {
-    return { label: range.bucket === '1d' || range.join > 1 ? date(iso) : clock(iso), title: full(iso),
-             tick: range.tick(new Date(iso)) };
+    const tick = range.tick(new Date(iso));
+
+    return range.size === DAY ? { label: utcDate(iso), title: `${utcDate(iso)} (UTC)`, tick }
+           : { label: range.join > 1 ? date(iso) : clock(iso), title: full(iso), tick };
 }
 
 
