@@ -111,6 +111,30 @@ export async function run(page) {
     await page.emulateMedia({ colorScheme: 'light' });
     is(await ground(), light, 'and as the system again');
 
+    // what charts are drawn with, on what they are drawn on: 3 to 1 (WCAG 2.2, 1.4.11)
+
+    for (const theme of ['light', 'dark']) {
+        const faint = await page.evaluate((t) => {
+            document.documentElement.dataset.theme = t;
+
+            const style = getComputedStyle(document.documentElement);
+            const light = (name) => {
+                const hex = style.getPropertyValue(name).trim();
+                const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255)
+                    .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+
+                return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+            };
+            const ground = light('--card');
+
+            return ['--fill-good', '--fill-warn', '--fill-bad', '--accent'].filter((name) =>
+                !(Math.max(light(name), ground) / Math.min(light(name), ground) >= 3)).join();
+        }, theme);
+
+        is(faint, '', `${theme}: what is drawn can be told from its ground`);
+    }
+    await page.evaluate(() => { delete document.documentElement.dataset.theme; });
+
     // motion
 
     await page.emulateMedia({ reducedMotion: 'reduce' });
@@ -128,18 +152,6 @@ export async function run(page) {
     await page.waitForFunction(() => /copied/.test(document.getElementById('said').textContent));
     ok(true, 'copied the old way');
 
-    page.expected = ['undefined'];
-    await page.route('**/webhooks/api/**', (r) => r.abort());
-    page.on('console', () => page.bad.splice(0));
-    await page.evaluate(() => { location.hash = '/events'; });
-    await page.waitForSelector('text=The server cannot be reached');
-    ok(await page.isVisible('button:has-text("Try again")'), 'no server: an error in words');
-    await page.unroute('**/webhooks/api/**');
-    await page.click('button:has-text("Try again")');
-    await page.waitForSelector('h1:has-text("Events")');
-    ok(true, '... and another try');
-    page.bad.splice(0);
-}
     // in a dialog all else is inert: what is said, and goes wrong, is in it
 
     await go(page, '/webhooks/new');
@@ -159,3 +171,15 @@ export async function run(page) {
     is(await page.evaluate(() => ['said', 'toasts'].every((id) => document.getElementById(id).parentNode === document.body)), true,
        'and they outlive it');
 
+    page.expected = ['undefined'];
+    await page.route('**/webhooks/api/**', (r) => r.abort());
+    page.on('console', () => page.bad.splice(0));
+    await page.evaluate(() => { location.hash = '/events'; });
+    await page.waitForSelector('text=The server cannot be reached');
+    ok(await page.isVisible('button:has-text("Try again")'), 'no server: an error in words');
+    await page.unroute('**/webhooks/api/**');
+    await page.click('button:has-text("Try again")');
+    await page.waitForSelector('h1:has-text("Events")');
+    ok(true, '... and another try');
+    page.bad.splice(0);
+}
