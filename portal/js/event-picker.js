@@ -95,6 +95,7 @@ export function picker(types, chosen, changed = () => {}) {
 
     const draw = () => {
         const focus = document.activeElement?.dataset?.name;
+        const chip = [...chips.children].findIndex((c) => c.contains(document.activeElement));
         const at = list.scrollTop;
 
         const shown = [
@@ -114,6 +115,8 @@ export function picker(types, chosen, changed = () => {}) {
 
         if (focus) {
             list.querySelector(`[data-name="${CSS.escape(focus)}"]`)?.focus();
+        } else if (chip >= 0) {
+            (chips.children[Math.min(chip, selected.size - 1)]?.querySelector('button') || typed).focus();
         }
     };
 

@@ -19,6 +19,7 @@ export async function run(page) {
     await page.fill('textarea', 'For our <b>SIEM</b>');
     await page.click('text=Request access');
     await page.waitForSelector('text=Access is requested');
+    is(await page.evaluate(() => document.activeElement.textContent), 'Access is requested', 'the focus is where one goes on');
     const [request] = (await api('GET', '/companies/fresh/access-requests')).data;
 
     is(request.message, 'For our <b>SIEM</b>', 'the operator has the message');

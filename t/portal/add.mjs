@@ -44,8 +44,21 @@ export async function run(page) {
     ok(/"event": "scan\.finished"/.test(await arrives()) && !/root/.test(await arrives()), 'of a type without an example, its form');
     await page.check('[data-name="honeypot.*"]');
     ok(/"event": "honeypot\.login"/.test(await arrives()), '... of one that has it');
-    await page.uncheck('[data-name="honeypot.*"]');
-    await page.uncheck('[data-name="scan.finished"]');
+
+    // what is taken away leaves the focus near it
+
+    const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') || document.activeElement.textContent
+        || document.activeElement.placeholder);
+
+    await page.click('[aria-label="Remove honeypot.*"]');
+    is(await focused(), 'Remove scan.finished', 'a choice that is removed: the focus is at the next');
+    await page.keyboard.press('Enter');
+    is(await focused(), 'scan.finished or scan.*', '... then where one types another');
+    await page.click('summary:has-text("Delivery options")');
+    await page.click('text=Add a header');
+    await page.click('[aria-label="Remove header "]');
+    is(await focused(), 'Add a header', 'a header that is removed: the focus is at what adds one');
+    await page.click('summary:has-text("Delivery options")');
 
     // what is missing, and what the server refuses
 

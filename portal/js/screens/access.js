@@ -26,7 +26,7 @@ export async function access(context) {
     const open = list.data.find((r) => r.status === 'open');
 
     const asked = (request) => replace(box, icon('clock'), h('div', null,
-        h('h2', null, 'Access is requested'),
+        h('h2', { tabindex: '-1' }, 'Access is requested'),
         h('p', null, 'You asked ', live.since(request.created_at),
           '. This page opens by itself when an operator has enabled webhooks for you.'),
         request.message && h('blockquote', null, request.message)));
@@ -41,6 +41,7 @@ export async function access(context) {
                 const text = message.value.trim();
 
                 asked(await api.post(path('access-requests'), text ? { message: text } : {}));
+                box.querySelector('h2').focus();        // the button is gone
                 say('Access is requested');
             });
         } }, h('h2', null, 'Webhooks are not enabled for you yet'),

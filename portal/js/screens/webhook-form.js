@@ -41,19 +41,25 @@ function headers(given) {
                          autocomplete: 'off', spellcheck: 'false', maxlength: 256, readonly: kept }),
             h('input', { type: kept ? 'password' : 'text', 'aria-label': 'Header value', autocomplete: 'off',
                          placeholder: kept ? 'as it is' : 'value', spellcheck: 'false', maxlength: 4096 }),
-            button('', () => { row.remove(); }, { icon: 'cross', label: `Remove header ${name}`, kind: 'quiet' }));
+            button('', () => {
+                const next = row.nextElementSibling || row.previousElementSibling;
+
+                row.remove();
+                (next?.querySelector('input') || more).focus();
+            }, { icon: 'cross', label: `Remove header ${name}`, kind: 'quiet' }));
 
         row.dataset.kept = kept ? name : '';
         rows.appendChild(row);
         return row;
     };
 
+    const more = button('Add a header', () => add().querySelector('input').focus(), { small: true, icon: 'plus' });
+
     Object.keys(given || {}).forEach((name) => add(name, true));
 
     return {
         element: h('div.field', { dataset: { pointer: '/headers' } },
-            h('span.label', null, 'Headers of your own', h('span.optional', null, 'optional')), rows,
-            button('Add a header', () => add().querySelector('input').focus(), { small: true, icon: 'plus' }),
+            h('span.label', null, 'Headers of your own', h('span.optional', null, 'optional')), rows, more,
             h('p.hint', null, 'Sent with each delivery, such as a key for your gateway. They are stored encrypted.'),
             h('p.error')),
 
