@@ -17,11 +17,12 @@ const NAMES = ['q', 'status', 'event', 'webhook', 'range', 'since', 'until'];
 /* A time of the API in the form of a datetime-local input, and back. */
 
 function local(iso) {
-    if (!iso) {
-        return '';
+    const d = new Date(iso || NaN);
+
+    if (Number.isNaN(d.getTime())) {
+        return '';                      // the address may say anything
     }
 
-    const d = new Date(iso);
     return new Date(d - d.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
 }
 

@@ -105,7 +105,7 @@ async function around(found, query, visit, moved) {
         }
 
         if (e.status === undefined) {
-            throw e;
+            reportError(e);             // the console has it
         }
 
         if (e.status === 401) {
@@ -146,7 +146,7 @@ function entered(moved) {
 
 function failed(e) {
     return [h('h1', { tabindex: '-1' }, e.status === 404 ? 'Not found' : 'That did not work'),
-            notice('bad', h('p', null, e.message)),
+            notice('bad', h('p', null, e.status === undefined ? 'The portal met an error of its own.' : e.message)),
             h('div.actions', null,
               e.status === 404 ? null : button('Try again', () => run(), { kind: 'primary', icon: 'retry' }),
               button('Sign out', () => leave()))];

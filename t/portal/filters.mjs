@@ -88,4 +88,9 @@ export async function run(page) {
     await shown([ids[2], ids[1], ids[0]], '... with all of them');
     await audit(page, 'events, in a range');
     await clear();
+
+    page.expected = [400];
+    await page.evaluate(() => { location.hash = '/events?since=yesterday'; });
+    await page.waitForSelector('.more .notice.bad');
+    ok(await page.isVisible('h1:has-text("Events")'), 'an address with a time that is none: an error in words');
 }
