@@ -10,6 +10,7 @@ const meta = document.querySelector('meta[name="webhook-api"]');
 const base = new URL(meta?.content || 'api/', document.baseURI);
 
 let ended = () => {};
+let refused = () => {};
 
 
 export class Problem extends Error {
@@ -27,6 +28,13 @@ export class Problem extends Error {
 
 export function onEnd(f) {
     ended = f;
+}
+
+
+/* Called when the company has no access any more. */
+
+export function onRefused(f) {
+    refused = f;
 }
 
 
@@ -82,8 +90,12 @@ async function send(method, path, { query, body, signal, key } = {}) {
     }
 
     if (!answer.ok) {
-        if (answer.status === 401 && !key) {
+        if (answer.status === 401 && !key && token === session()?.key) {
             ended();
+        }
+
+        if (value?.code === 'access_not_enabled' && token === session()?.key) {
+            refused();
         }
 
         throw new Problem(answer.status, value);

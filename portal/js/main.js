@@ -153,20 +153,26 @@ function failed(e) {
 }
 
 
+function closeDialogs() {
+    document.querySelectorAll('dialog[open]').forEach((d) => d.close());
+}
+
+
 function leave(why) {
     lapsed = why === 'lapsed';
     session.end();
     company = null;
-    document.querySelectorAll('dialog[open]').forEach((d) => d.close());
+    closeDialogs();
     history.replaceState(null, '', '#/');
     run();
 }
 
 
-/* A change of the company, such as access that was granted. */
+/* A change of the company: access that was granted, or taken away. */
 
 function changed() {
     company = null;
+    closeDialogs();
     run();
 }
 
@@ -186,5 +192,6 @@ addEventListener('hashchange', () => {
 
 session.begin();
 api.onEnd(() => leave('lapsed'));
+api.onRefused(changed);
 live.start();
 start(around);

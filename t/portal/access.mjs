@@ -33,6 +33,18 @@ export async function run(page) {
     ok(true, 'the page opens by itself when access is granted');
     await audit(page, 'no webhook');
 
+    page.expected = [403];
+    await go(page, '/webhooks/new');
+    await page.fill('input[type=url]', 'https://hooks.example.com/');
+    await page.check('[data-name="*"]');
+    await api('PATCH', '/companies/fresh', { enabled: false });
+    await page.click('button:has-text("Add webhook")');
+    await page.waitForSelector('text=Webhooks are not enabled for you yet');
+    ok(true, 'access that was taken away meanwhile can be asked for again');
+    await api('PATCH', '/companies/fresh', { enabled: true });
+    await page.waitForSelector('h1:has-text("Add webhook")', { timeout: 20000 });
+    ok(true, '... and is there again when it is granted');
+
     page.expected = [401];
     await api('DELETE', `/keys/${s.id}`);
     await page.evaluate(() => { location.hash = '/events'; });

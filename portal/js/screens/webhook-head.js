@@ -110,6 +110,9 @@ export async function webhookPage(context, id, tab, content) {
             const fault = found.get(now.id);
 
             faults = found;
+            if (shown !== what) {
+                return;                 // it changed meanwhile
+            }
             replace(trouble, notice('bad', h('p', null, sentence(now, fault)),
                 fault && h('p', null, h('a', { href: `#/events/${fault.event.message_id}/${fault.event.id}` },
                                         'See the last attempt'))));
