@@ -26,6 +26,7 @@ const main = document.getElementById('main');
 
 let company = null;             // the one whose portal it is
 let lapsed = false;
+let refused = 0;                // when an answer said that there is no access
 
 
 route('/', webhooks);
@@ -192,6 +193,11 @@ addEventListener('hashchange', () => {
 
 session.begin();
 api.onEnd(() => leave('lapsed'));
-api.onRefused(changed);
+api.onRefused(() => {
+    if (Date.now() - refused > 2000) {      // not again and again
+        refused = Date.now();
+        changed();
+    }
+});
 live.start();
 start(around);
