@@ -192,6 +192,12 @@ addEventListener('hashchange', () => {
 }, true);
 
 session.begin();
+session.share();
+
+if (!session.get() && location.hash.length > 2) {
+    await session.ask();
+}
+
 api.onEnd(() => leave('lapsed'));
 api.onRefused(() => {
     if (Date.now() - refused > 2000) {      // not again and again

@@ -1,12 +1,18 @@
 /*
  * Who uses the portal: a token or key, and a company.  They come in the
  * fragment of the address, "#token=...&company=...", or from the form, and are
- * kept in the tab's sessionStorage alone.
+ * kept in the tab's sessionStorage alone.  A tab that is opened from this one by
+ * a link has none of it: it asks, and is answered once, if that was just now.
  */
 
 const NAME = 'webhook-portal';
+const JUST = 15000;             // ms, from a click (or its menu) to the new tab
+const SOON = 300;               // ms for which an answer is waited for
+
+const channel = new BroadcastChannel(NAME + location.pathname);
 
 let current = null;
+let opened = null;              // the link that was opened in a new tab: { hash, at }
 
 
 function read() {
@@ -50,6 +56,53 @@ export function begin() {
 
 export function get() {
     return current;
+}
+
+
+/* Notes which link is opened in a new tab, and answers that tab. */
+
+export function share() {
+    const note = (e) => {
+        const a = e.target.closest?.('a[href^="#"]');
+
+        if (a && (e.type !== 'click' || e.ctrlKey || e.metaKey || e.shiftKey)) {
+            opened = { hash: a.hash, at: Date.now() };
+        }
+    };
+
+    ['click', 'auxclick', 'contextmenu'].forEach((type) => addEventListener(type, note, true));
+
+    channel.addEventListener('message', ({ data }) => {
+        if (current && opened && data.asks === opened.hash && Date.now() - opened.at < JUST) {
+            opened = null;
+            channel.postMessage({ answers: data.id, session: current });
+        }
+    });
+}
+
+
+/* Asks the tab that this one was opened from. */
+
+export function ask() {
+    const id = Math.random();
+
+    return new Promise((done) => {
+        const hear = ({ data }) => {
+            if (data.answers === id) {
+                current = data.session;
+                write();
+                end();
+            }
+        };
+        const end = () => {
+            channel.removeEventListener('message', hear);
+            done();
+        };
+
+        channel.addEventListener('message', hear);
+        channel.postMessage({ asks: location.hash, id });
+        setTimeout(end, SOON);
+    });
 }
 
 

@@ -1,11 +1,11 @@
 // The list of webhooks: its search, and what is left of it on a phone.
 
-import { api, env, go, ingest, is, ok, session, waitFor } from './lib.mjs';
+import { api, env, go, ingest, is, ok, open, session, waitFor } from './lib.mjs';
 import { audit } from './audit.mjs';
 
 const names = (page) => page.$$eval('.hook-name > a', (l) => l.map((a) => a.textContent).join());
 
-export async function run(page) {
+export async function run(page, context) {
     await api('POST', '/companies', { uid: 'list', name: 'List', enabled: true });
     const make = (description, path, events) => api('POST', '/companies/list/webhooks',
         { url: `${env.RECEIVER}${path}`, events, description });
@@ -39,6 +39,25 @@ export async function run(page) {
     ok(await page.isVisible('text=No webhook has this in its name'), '... is said');
     await audit(page, 'webhooks, none found');
     await search('', `${host},Tickets,Plain 5,Plain 4,Plain 3,Plain 2,Plain 1`, 'and all of them');
+
+    // a link in a new tab: the session goes with it, once
+
+    const [tab] = await Promise.all([context.waitForEvent('page'), page.click('text=Tickets', { modifiers: ['Control'] })]);
+
+    await tab.waitForSelector('h1:has-text("Tickets")');
+    ok(true, 'a webhook can be opened in a new tab');
+    is(await page.textContent('h1'), 'Webhooks', '... and the list stays');
+    const alone = await open(context);
+
+    await alone.goto(tab.url());
+    await alone.waitForSelector('h1:has-text("Sign in")');
+    ok(true, 'one that was not opened from here has to sign in');
+    await alone.goto('about:blank');
+    await alone.goto(`${env.PORTAL}#/replays`);
+    await alone.waitForSelector('h1:has-text("Sign in")');
+    is(await alone.evaluate(() => sessionStorage.length), 0, '... and gets nothing');
+    await alone.close();
+    await tab.close();
 
     // as wide as a phone
 
