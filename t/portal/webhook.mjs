@@ -53,6 +53,24 @@ export async function run(page, context) {
         is(await days(0), await days(1), `${range}: both charts have the same days and times`);
         ok(/half of the attempts within/.test(await page.getAttribute('.plot svg >> nth=1', 'aria-label')), `${range}: latencies`);
     }
+
+    // who sees no colours tells the lines by their strokes
+
+    const strokes = await page.$$eval('.legend .p50, .legend .p95, .legend .p99', (l) => l.map((e) => {
+        const line = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+
+        line.setAttribute('class', `line ${e.className}`);
+        document.querySelector('.plot svg').append(line);
+        const dashes = getComputedStyle(line).strokeDasharray;
+
+        line.remove();
+        return `${getComputedStyle(e, '::before').borderTopStyle} ${dashes}`;
+    }));
+
+    is(strokes.length, 3, 'three lines');
+    is(new Set(strokes.map((x) => x.split(' ')[0])).size, 3, 'their names show three strokes', strokes.join('; '));
+    is(new Set(strokes.map((x) => x.split(' ').slice(1).join())).size, 3, '... as the lines have them', strokes.join('; '));
+
     await page.check('.segmented input[value="24h"]');
     await page.waitForSelector('.tiles');
     const since = await page.getAttribute('.section-head time', 'datetime');
