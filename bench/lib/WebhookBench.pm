@@ -107,9 +107,28 @@ sub flow {
 
     die "flow ended with $?" if $?;
     my $r = $json->decode($out);
-    die "flow: $out" if $r->{missing} || $r->{refused} || $r->{broken};
+    die "flow: $out" if $r->{missing} || $r->{refused} || $r->{broken} || !$r->{delivered};
+    die "flow: $r->{posted} were posted: $out"
+        if $o{r} && $r->{posted} < 0.99 * $o{r} * $o{s};
 
     return $r;
+}
+
+# Seconds of a core that an nginx of one worker has used: its event loop, and its
+# other threads.
+
+sub cpu {
+    my ($t) = @_;
+    my ($pid) = $t->workers;
+    my ($loop, $threads) = (0, 0);
+
+    for my $task (glob "/proc/$pid/task/*") {
+        my @f = split ' ', WebhookTest::slurp("$task/stat") =~ s/.*\)//sr;
+        my $used = ($f[11] + $f[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+        $task =~ m{/$pid$} ? ($loop += $used) : ($threads += $used);
+    }
+
+    return ($loop, $threads);
 }
 
 # An nginx that ran, with companies of 100 webhooks each, made by four clients;
@@ -211,7 +230,7 @@ SH
 
 sub median {
     my @sorted = sort { $a <=> $b } @_;
-    return $sorted[$#sorted / 2];
+    return ($sorted[$#sorted / 2] + $sorted[@sorted / 2]) / 2;
 }
 
 # "median (least-most)" of some figures.
