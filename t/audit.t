@@ -36,6 +36,8 @@ my $erased = keyed('{"company":"acme","event":"good","payload":6}', 'erased');
 $t->wait_for('deliveries', sub { !$t->events('acme', 'status=pending') });
 $t->api_ok('DELETE', "/companies/acme/messages/$erased");
 
+my @failed = $t->events('acme', 'status=failed');
+
 $t->setup('gone', $t->url('/ok'), 'good');
 $t->ingest('gone', 'good', 1) for 1 .. 3;
 $t->api_ok('DELETE', '/companies/gone');
@@ -114,6 +116,14 @@ for (['a message is missing', 'DELETE FROM message WHERE id = (SELECT message_id
         qr/each failed webhook event says why/],
      ['an attempt in between is missing', 'DELETE FROM webhook_event_log WHERE id = (SELECT'
         . " previous_id FROM webhook_event_log WHERE id = $chained)", qr/the chain of attempts is whole/],
+     ['an attempt that is the one before itself', 'UPDATE webhook_event_log SET previous_id = id'
+        . " WHERE id = $last", qr/the chain of attempts is whole: 1 are not, att_/],
+     ['a chain of attempts that is a circle', "UPDATE webhook_event_log SET previous_id = $last"
+        . " WHERE previous_id = 0 AND webhook_event_id = $failed",
+        qr/the chain of attempts is whole: 1 are not, att_/],
+     ['such a circle of a delivered one', 'UPDATE webhook_event_log SET previous_id = id,'
+        . " status_code = 500, error = 'status' WHERE id = (SELECT attempt_id FROM webhook_event"
+        . " WHERE id = $delivered)", qr/each delivered webhook event has/],
      ['an attempt out of the chain', 'UPDATE webhook_event_log SET previous_id = 0, number = 1'
         . " WHERE id = $chained", qr/no attempt is outside of its chain/],
      ['a number left out', "UPDATE webhook_event_log SET number = 9 WHERE id = $chained",
@@ -168,7 +178,15 @@ is($status, 0, 'a backup: nothing is bad') or diag $out;
 like($out, qr/^note   index of lists: there is none/m, 'which has no index');
 like($out, qr/^note   owners: .*no lock file/m, 'and no workers');
 
+# one of which the attempts are a circle can be erased
+
+sql($t->store, "UPDATE webhook_event_log SET previous_id = $last"
+               . " WHERE previous_id = 0 AND webhook_event_id = $failed");
+is((audit($t->store))[0], 1, 'a circle of attempts: bad');
+my $of = $failed[0];
+
 $t->start;
+$t->api_ok('DELETE', "/companies/acme/messages/$of->{message_id}");
 $t->wait_for('events after the audits', sub { $t->ingest('acme', 'good', 7) });
 is((audit($t->store))[0], 0, 'nginx goes on with the store');
 is(scalar(grep { !/exited on signal 9/ } $t->log_lines), 0, 'nothing alarming in the log');
@@ -177,7 +195,7 @@ $t->finish;
 done_testing();
 
 sub audit {
-    my $command = join ' ', 'sql/webhook-audit', map { "'$_'" } @_;
+    my $command = join ' ', 'timeout 60 sql/webhook-audit', map { "'$_'" } @_;
     my $out = `$command 2>&1`;
     return ($? >> 8, $out);
 }

@@ -6,17 +6,18 @@ SELECT company_id FROM message WHERE id = ?1;
 
 -- name: erase_attempts
 -- The attempts of a message's webhook events, whose identifiers follow the
--- message's own, but for those of replays.
+-- message's own, but for those of replays.  An attempt comes after the one
+-- before: a chain that is damaged ends, too.
 WITH RECURSIVE chain (id) AS (
     SELECT attempt_id FROM webhook_event
     WHERE id > ?1 AND id <= ?2 AND message_id = ?1 AND attempt_id <> 0
-    UNION ALL
+    UNION
     SELECT e.attempt_id
     FROM replayed_event r JOIN webhook_event e ON e.id = r.webhook_event_id
     WHERE r.message_id = ?1 AND e.attempt_id <> 0
-    UNION ALL
+    UNION
     SELECT l.previous_id FROM webhook_event_log l JOIN chain ON l.id = chain.id
-    WHERE l.previous_id <> 0
+    WHERE l.previous_id <> 0 AND l.previous_id < l.id
 )
 DELETE FROM webhook_event_log WHERE id IN (SELECT id FROM chain);
 
