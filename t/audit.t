@@ -139,6 +139,11 @@ for (['a message is missing', 'DELETE FROM message WHERE id = (SELECT message_id
         qr/and as many webhook events as it says/],
      ['out of the queue', 'UPDATE webhook SET enabled = 1; DELETE FROM webhook_queue;'
         . " UPDATE webhook_event SET owner = 0 WHERE status = 0", qr/no pending event is out of sight/],
+     ['a queue that is looked at in a thousand years', 'UPDATE webhook SET enabled = 1;'
+        . ' INSERT OR REPLACE INTO webhook_queue (webhook_id, due_at) SELECT webhook_id,'
+        . " 32503680000000 FROM webhook_event WHERE id = $waits;"
+        . " UPDATE webhook_event SET owner = 0 WHERE status = 0",
+        qr/no webhook with an event that is due is looked at too late: 1 are not, wh_/],
      ['an index that is ahead', 'UPDATE store SET last_id = last_id - 1048576000',
         qr/the index of lists is not ahead/],
      ['an event that is in no list', "DELETE FROM lists.by_company WHERE id = $failed",
@@ -154,6 +159,33 @@ for (['a message is missing', 'DELETE FROM message WHERE id = (SELECT message_id
     is($status, 1, "$what: bad");
     like($out, qr/^BAD    $found/m, "$what: it says what");
 }
+
+# a webhook may be looked at late: its breaker is open, or the event that the
+# others wait for is due later
+
+my $late = 'UPDATE webhook SET enabled = 1; UPDATE webhook_event SET owner = 0 WHERE status = 0;'
+           . ' INSERT OR REPLACE INTO webhook_queue (webhook_id, due_at, head_id)'
+           . " SELECT webhook_id, 32503680000000, id FROM webhook_event WHERE id = $waits;";
+
+for (['an open breaker', 'INSERT INTO webhook_health (webhook_id, failures, events, event_id,'
+        . ' since, open_until) SELECT webhook_id, 9, 9, id, 1, 32503680000000'
+        . " FROM webhook_event WHERE id = $waits"],
+     ['the head of an ordered webhook', 'UPDATE webhook SET ordered = 1;'
+        . " UPDATE webhook_event SET due_at = 32503680000000 WHERE id = $waits"],
+) {
+    anew();
+    sql($copy, "$late $_->[1]");
+    ($status, $out) = audit('-q', $copy);
+    is($status, 0, "$_->[0]: nothing is bad") or diag $out;
+}
+
+# identifiers that were given while the clock was ahead
+
+anew();
+sql($copy, 'UPDATE store SET last_id = last_id + (7200000 << 20)');
+($status, $out) = audit('-q', $copy);
+is($status, 0, 'identifiers ahead of the clock: nothing is bad') or diag $out;
+like($out, qr/^note   identifiers: they are 1\d\d minutes ahead of the clock$/m, 'but it is said');
 
 # files that are damaged, or are none
 
