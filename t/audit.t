@@ -146,6 +146,18 @@ for (['a message is missing', 'DELETE FROM message WHERE id = (SELECT message_id
         qr/no webhook with an event that is due is looked at too late: 1 are not, wh_/],
      ['an index that is ahead', 'UPDATE store SET last_id = last_id - 1048576000',
         qr/the index of lists is not ahead/],
+     ['an index that has changes of another store', 'UPDATE lists.state SET change = 1000000',
+        qr/the index of lists is not ahead: .*; remove it: it is made anew/],
+     ['an index that does not say how far it is', 'DELETE FROM lists.state',
+        qr/the index of lists says how far it is: remove it: it is made anew/],
+     ['an index of another version', 'PRAGMA lists.user_version = 3',
+        qr/the file of the index of lists: version 3 instead of 4; remove it: it is made anew/],
+     ['an index without a table', 'DROP TABLE lists.statistics',
+        qr/the file of the index of lists: it lacks tables; remove it/],
+     ['a status that a list has not', "UPDATE lists.by_company SET status = 0 WHERE id = $failed",
+        qr/the index of lists has each status, by_company: 1 are not, evt_/],
+     ['one that it has besides', 'INSERT INTO lists.by_webhook SELECT webhook_id, 3, id'
+        . " FROM webhook_event WHERE id = $failed", qr/the index of lists has each status, by_webhook/],
      ['an event that is in no list', "DELETE FROM lists.by_company WHERE id = $failed",
         qr/the index of lists has each webhook event, by_company/],
      ['statistics that lack attempts', 'DELETE FROM lists.statistics',
@@ -186,6 +198,36 @@ sql($copy, 'UPDATE store SET last_id = last_id + (7200000 << 20)');
 ($status, $out) = audit('-q', $copy);
 is($status, 0, 'identifiers ahead of the clock: nothing is bad') or diag $out;
 like($out, qr/^note   identifiers: they are 1\d\d minutes ahead of the clock$/m, 'but it is said');
+
+# an index may be behind: of an event that was cancelled, or delivered, since
+
+for ("UPDATE webhook_event SET status = 3 WHERE id = $waits",
+     'UPDATE lists.state SET position = (SELECT max(id) - 1 FROM webhook_event_log);'
+     . ' UPDATE lists.by_company SET status = 0 WHERE id = (SELECT webhook_event_id'
+     . ' FROM webhook_event_log ORDER BY id DESC LIMIT 1)')
+{
+    anew();
+    sql($copy, "ATTACH '$copy.index' AS lists; $_");
+    ($status, $out) = audit('-q', $copy);
+    is($status, 0, 'an index that is behind: nothing is bad') or diag $out;
+}
+
+anew();
+sql("$copy.index", 'PRAGMA wal_checkpoint(TRUNCATE)');
+damage("$copy.index", 4096, 4096);
+($status, $out) = audit('-q', $copy);
+is($status, 1, 'an index that is damaged: bad') or diag $out;
+like($out, qr/^BAD    the file of the index of lists: .*remove it: it is made anew$/m, 'and can be removed');
+
+anew();
+sql("$copy.index", 'PRAGMA wal_checkpoint(TRUNCATE)');
+damage("$copy.index", 0, 100);
+is((audit('-q', $copy))[0], 1, 'an index that is no database: bad');
+
+anew();
+unlink map { "$copy.index$_" } '', '-wal', '-shm';
+sql("$copy.index", 'PRAGMA journal_mode = WAL');
+is((audit('-q', $copy))[0], 0, 'an index that is new: nothing is bad');
 
 # files that are damaged, or are none
 
