@@ -8,9 +8,11 @@ package SoakSink;
 #     $sink->kill;              # all its connections break, nobody listens
 #
 # A line of its log is a request that was received whole, written before it is
-# answered: "EVENT SIGNATURE STATUS TIME VERDICT".  STATUS is 0 where no answer
-# will come.  The VERDICT is "good", or what is wrong.  The file dir/secrets has
-# the secret of each path, a line each.
+# answered: "EVENT SIGNATURE STATUS TIME VERDICT REQUEST".  STATUS is 0 where no
+# answer will come.  The VERDICT is "good", or what is wrong.  A line "end REQUEST
+# TIME" tells when it was answered, reset, or left by the client while it hung;
+# where the sink was killed before, there is none.  The file dir/secrets has the
+# secret of each path, a line each.
 
 use strict;
 use warnings;
@@ -113,7 +115,7 @@ sub serve {
 
     my %secret = map { split } split /\n/, _slurp("$self->{dir}/secrets");
     sysopen my $log, $self->{log}, O_WRONLY|O_CREAT|O_APPEND or return;
-    my $in = '';
+    my ($in, $n) = ('', 0);
 
     while (1) {
         while ($in !~ /\r\n\r\n/) {
@@ -133,20 +135,29 @@ sub serve {
         my $mode = _slurp($self->{modes});
         my $status = $mode eq 'ok' || $mode eq 'slow' ? 200 : $mode eq '500' ? 500 : 0;
 
+        my $request = "$$." . ++$n;
+        my $end = sub { syswrite $log, "end $request " . time . "\n" };
+
         syswrite $log, join(' ', $h{'x-webhook-event-id'} // '-', $h{'x-signature'} // '-',
-                            $status, time, _verdict(\%h, $body, $secret{$path})) . "\n";
+                            $status, time, _verdict(\%h, $body, $secret{$path}), $request) . "\n";
 
         select undef, undef, undef, 0.3 if $mode eq 'slow';
 
         if ($mode eq 'hang') {
             1 while sysread $c, $in, 65536;
+            $end->();
             return;
         }
 
-        return if $mode eq 'reset';
+        if ($mode eq 'reset') {
+            $end->();
+            return;
+        }
 
         my $answer = "HTTP/1.1 $status X\r\nContent-Length: 3\r\n\r\nok\n";
-        syswrite($c, $answer) == length $answer or return;
+        my $sent = syswrite $c, $answer;
+        $end->();
+        return unless ($sent || 0) == length $answer;
     }
 }
 
@@ -176,11 +187,27 @@ sub _slurp {
     return $text // '';
 }
 
-# What it has received, a list of lines' fields.
+# What it has received, a list of lines' fields, the last of which is when it
+# ended, if that is known.  A later process may have the number of an earlier one:
+# the end is that of the request before it.
 
 sub received {
     my $self = shift;
-    return map { [ split ] } split /\n/, _slurp($self->{log});
+    my (@received, %open);
+
+    for (map { [ split ] } split /\n/, _slurp($self->{log})) {
+        if ($_->[0] eq 'end') {
+            my $request = delete $open{ $_->[1] };
+            $request->[5] = $_->[2] if $request;
+            next;
+        }
+
+        $open{ $_->[5] } = $_;
+        $_->[5] = undef;
+        push @received, $_;
+    }
+
+    return @received;
 }
 
 1;
