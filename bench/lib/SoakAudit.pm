@@ -6,16 +6,9 @@ package SoakAudit;
 use strict;
 use warnings;
 
-use List::Util qw(max sum0);
+use List::Util qw(max min sum0);
+use Time::HiRes qw(time);
 use WebhookTest;
-
-# What alarms in the log, and why it may be there.
-
-my @explained = (
-    [ kills => qr/worker process \d+ exited on signal 9$/, 'workers are killed' ],
-    [ spells => qr/\[crit\].* failed \(\d+: [^)]*\): .*\b(?:disk|space|quota)\b/,
-      'the disk is full or fails' ],
-);
 
 sub new {
     my ($class, %o) = @_;
@@ -44,13 +37,15 @@ sub rows {
         'sqlite3 -readonly -cmd ".timeout 20000" ' . $self->{t}->store . " \"$sql\"");
 }
 
+sub notes { map { [ split ] } split /\n/, WebhookTest::slurp($_[0]{notes}) }
+
 # Everything that was accepted is stored, once, for each of its webhooks, and
 # delivered.
 
 sub events {
     my $self = shift;
 
-    my %note = map { my @n = split; $n[0] => \@n } split /\n/, WebhookTest::slurp($self->{notes});
+    my %note = map { $_->[0] => $_ } grep { $_->[1] ne 'again' } $self->notes;
     my (%stored, @twice, @fewer, @undelivered);
 
     for ($self->rows('SELECT json_extract(CAST(m.payload AS TEXT), \'$.n\') AS n, m.id, m.event,'
@@ -180,13 +175,66 @@ sub killed {
 }
 
 sub flat {
-    my ($self, $what, $one, $two, $slack, $samples) = @_;
+    my ($self, $what, $one, $two, $slack, $samples, $enough) = @_;
     my $third = int(@$samples / 3);
     my ($early, $late) = $third ? (max(@$samples[0 .. $third]), max(@$samples[-$third .. -1]))
                                 : (0, 0);
 
     $self->check("$what is flat: $one, then $two; under load $early, then $late",
         $two > 1.25 * $one + $slack || $late > 1.25 * $early + $slack ? "$one, $two" : ());
+    $self->check('it was looked at often enough', @$samples < $enough ? scalar @$samples : ())
+        if $enough;
+}
+
+# How much more memory a worker has for each event that it handles, while all is
+# well: the median of the slopes between any two samples, so that a single step is
+# none.  Less than 64 bytes, once that makes more than a megabyte.
+
+sub slope {
+    my ($self, $rate, $samples, $enough) = @_;
+    my $last = $samples->[-1] or return $self->check('samples of memory', $enough ? 'none' : ());
+    my ($most, $events) = (0, 0);
+
+    for my $pid (keys %{ $last->[1] }) {
+        my @s = map { [ $_->[0], $_->[1]{$pid} ] }
+                grep { $_->[1]{$pid} && $_->[0] > $samples->[0][0] + 5 } @$samples;
+        my @slopes = sort { $a <=> $b } map {
+            my $i = $_;
+            map { ($s[$_][1] - $s[$i][1]) / ($s[$_][0] - $s[$i][0]) } $i + 1 .. $#s;
+        } 0 .. $#s;
+
+        $self->check('samples of memory are enough', scalar @s) if @s < $enough;
+        next unless @slopes;
+
+        my $slope = $slopes[@slopes / 2] * 1024 / $rate;
+        $most = max($most, $slope);
+        $events = max($events, ($s[-1][0] - $s[0][0]) * $rate);
+    }
+
+    my $text = sprintf 'at most %.1f bytes more for each of %d events', $most, $events;
+
+    $events * 64 < 1048576
+        ? print "note memory of workers: $text, too few to judge
+"
+        : $self->check("memory of workers grows by $text", $most > 64 ? $most : ());
+}
+
+# What a process has for itself, in kB: without what is mapped.
+
+sub anonymous {
+    my $pid = shift;
+    my ($kb) = (eval { WebhookTest::slurp("/proc/$pid/status") } || '') =~ /^RssAnon:\s+(\d+)/m;
+    return $kb || 0;
+}
+
+# Reloads and workers that end leave nothing in it; the second part has none.
+
+sub master {
+    my ($self, @kb) = @_;
+    my $slack = $ENV{WEBHOOK_ASAN} ? 65536 : 4096;
+
+    $self->check("memory of the master, kB: $kb[0], after the storm $kb[1], then $kb[2]",
+        !$kb[2] || $kb[1] > 1.25 * $kb[0] + $slack || $kb[2] > $kb[1] + $slack / 4 ? "@kb" : ());
 }
 
 # Descriptors of a process, by what they are; connections to some ports are kept
@@ -219,7 +267,7 @@ sub descriptors {
 # Each of a worker's threads opens the store when it first needs it.
 
 sub descriptors_same {
-    my ($self, $one, $two) = @_;
+    my ($self, $whose, $one, $two) = @_;
     my ($threads, $kept) = (5, 256);         # webhook_concurrency
     my @more;
 
@@ -236,26 +284,140 @@ sub descriptors_same {
         push @more, "$pid keeps $after->{kept} connections" if ($after->{kept} || 0) > $kept;
     }
 
-    $self->check('no descriptor is left open', @more);
+    $self->check("no descriptor$whose is left open", @more);
 }
+
+# What alarms in the log: the end of a worker that was killed, once for each, and
+# what was written while the disk was full or failed.  Which that was is known by
+# where it is in the log: times in it jump.
 
 sub log {
     my $self = shift;
-    my (@unexplained, %n);
+    my %killed = map { $_->{pid} => 1 } @{ $self->{kills} };
+    my ($at, @unexplained, %n) = (0);
 
-    LINE: for my $line ($self->{t}->log_lines) {
-        for my $e (@explained) {
-            my ($of, $pattern, $why) = @$e;
-            next unless @{ $self->{$of} } && $line =~ $pattern;
-            $n{$why}++;
-            next LINE;
+    for my $line (split /^/, WebhookTest::slurp($self->{t}->error_log)) {
+        my $from = $at;
+        $at += length $line;
+        next unless $line =~ /\[(?:alert|emerg|crit)\]/;
+
+        if ($line =~ /worker process (\d+) exited on signal 9$/ && delete $killed{$1}) {
+            $n{'workers are killed'}++;
+            next;
         }
 
+        my ($spell) = grep { $_->{log}[0] <= $from && $from < ($_->{log}[1] // 9e15) }
+                      @{ $self->{spells} };
+
+        if ($spell && $line =~ /\[crit\].* failed \(\d+: [^)]*\): .*\b(?:disk|space|quota)\b/) {
+            $n{'the disk is full or fails'}++;
+            $spell->{alarms}++;
+            next;
+        }
+
+        chomp $line;
         push @unexplained, $line;
     }
 
+    $self->{ended} = $n{'workers are killed'};
     $self->check('what alarms in the log is explained', @unexplained);
     print "note log: $n{$_} lines, for $_\n" for sort keys %n;
+}
+
+# Whether the chaos bit: of each kind that there was, for long enough, something
+# has to be seen.  After log().
+
+sub bites {
+    my ($self, $count) = @_;
+    my %error = map { @$_ } $self->rows('SELECT ifnull(error, 200), count(*)'
+                                        . ' FROM webhook_event_log GROUP BY 1');
+    my $log = WebhookTest::slurp($self->{t}->error_log);
+    my $reloads = () = $log =~ /#\d+: reconfiguring$/mg;
+
+    $self->bite('kills: workers that ended by them', $self->{ended}) if $count->{killed};
+    $self->bite('reloads: new configurations', $reloads - $self->{reloads}) if $count->{reload};
+
+    $self->bite('outages: attempts that failed otherwise than by name', sum0(map { $error{$_} }
+                grep { !/^(?:200$|name_)/ } keys %error)) if $self->{outages};
+
+    # names are known for a second, and connections are kept
+
+    $self->bite('names: attempts that failed by one', sum0(map { $error{$_} }
+                grep { /^name_/ } keys %error), ($self->{names} || 0) < 10) if $count->{dns};
+
+    $self->jumps if $count->{clock};
+    $self->disk if $count->{disk};
+}
+
+sub bite {
+    my ($self, $what, $n, $short) = @_;
+    $n ||= 0;
+
+    if (!$n && $short) {
+        print "note chaos: $what: none, in a short time\n";
+        return;
+    }
+
+    $self->check("the chaos was felt, $what: $n", $n > 0 ? () : 'none');
+}
+
+# Attempts that began by a clock that was wrong by more than the time that all
+# takes; the last one, by which all becomes due at the end, is not among them.
+
+sub jumps {
+    my $self = shift;
+    my $long = time - $self->{begin} + 60;
+    my @far = grep { !$_->{last} && abs $_->{offset} > $long && $_->{until} - $_->{from} > 1 }
+              @{ $self->{jumps} };
+    my $seen = grep {
+        my ($from, $until) = map { 1000 * $_ } $_->{from} + $_->{offset}, $_->{until} + $_->{offset};
+        ($self->rows(sprintf 'SELECT 1 FROM webhook_event_log WHERE started_at'
+                     . ' BETWEEN %.0f AND %.0f LIMIT 1', $from, $until))[0];
+    } @far;
+
+    $self->bite('clock: jumps by which attempts began', $seen, !@far);
+}
+
+# A call that was made to fail, or an event that was refused meanwhile, or an
+# alarm.  What is written to the database itself is written now and then; and a
+# log that is reused needs no space: these need not be felt in a short time.
+
+sub disk {
+    my $self = shift;
+    my @refused = map { $_->[3] } grep { $_->[1] =~ /^(?:503|again)$/ } $self->notes;
+    my (%felt, %time);
+
+    for my $spell (@{ $self->{spells} }) {
+        my $how = $spell->{how};
+        $time{$how} += $spell->{until} - $spell->{from};
+        $felt{$how} += $spell->{taken} || $spell->{alarms}
+            || grep { $spell->{from} <= $_ && $_ <= $spell->{until} + 1 } @refused;
+    }
+
+    for (sort keys %time) {
+        my $enough = $_ eq 'sync' ? 0.3 : $_ eq 'full' ? 10 : 30;
+        $self->bite("disk, $_: failures", $felt{$_}, $time{$_} < $enough);
+    }
+}
+
+# What was accepted while the disk was as it should be.
+
+sub load {
+    my ($self, $rate, @phases) = @_;
+    my @out = map { [ $_->{from}, $_->{until} + 1 ] } @{ $self->{spells} };
+    my $within = sub { my $t = shift; grep { $_->[0] <= $t && $t < $_->[1] } @_ };
+
+    my $accepted = grep { $_->[1] eq '202' && $within->($_->[3], @phases)
+                          && !$within->($_->[3], @out) } $self->notes;
+    my $time = sum0(map {
+        my ($from, $until) = @$_;
+        ($until - $from) - sum0(map { max(0, min($until, $_->[1]) - max($from, $_->[0])) } @out);
+    } @phases);
+    my $achieved = $accepted / max($time, 0.1);
+
+    $self->check(sprintf('the load was what it should be: %.0f of %d events a second accepted,'
+                         . ' in %.0f s without trouble of the disk', $achieved, $rate, $time),
+                 $achieved < 0.8 * $rate ? sprintf '%.1f', $achieved : ());
 }
 
 sub store {

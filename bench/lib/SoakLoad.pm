@@ -9,8 +9,9 @@ package SoakLoad;
 #     $load->end;               # when all is answered
 #
 # Each odd event has an idempotency key, and is posted again until it is
-# accepted.  A line of the notes is what became of one: "N STATUS ID", with ?
-# where the connection ended before an answer.
+# accepted.  A line of the notes is what became of one: "N STATUS ID TIME", with
+# ? where the connection ended before an answer; the STATUS is "again" where it
+# is posted again after a 503.
 
 use strict;
 use warnings;
@@ -158,10 +159,10 @@ sub answer {
 
     if ($status == 503 && $c->{n} % 2) {
         push @{ $self->{again} }, [ time + AGAIN, $c->{n} ];
-        return;
+        $status = 'again';
     }
 
-    print { $self->{out} } "$c->{n} $status ", $id // '-', "\n";
+    print { $self->{out} } "$c->{n} $status ", $id // '-', ' ', time, "\n";
 }
 
 sub broken {
@@ -175,7 +176,7 @@ sub broken {
         push @{ $self->{again} }, [ time + AGAIN, $c->{n} ];
 
     } else {
-        print { $self->{out} } "$c->{n} ? -\n";
+        print { $self->{out} } "$c->{n} ? - " . time . "\n";
     }
 }
 
