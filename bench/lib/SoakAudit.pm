@@ -89,14 +89,14 @@ sub attempts {
     my (%sink, %good, %at, @wrong, %answered);
 
     for my $line (map { $_->received } @{ $self->{sinks} }) {
-        my ($event, $signature, $status, $time, $verdict, $end) = @$line;
+        my ($event, $signature, $status, $time, $verdict, $end, $stamp) = @$line;
         my $key = id($event) . " $signature";
 
         push @wrong, "$event: $verdict" if $verdict ne 'good';
         $sink{$key}++;
         $good{$key}++ if $status == 200;
         $answered{ id($event) }++ if $status == 200;
-        push @{ $at{$key} }, [ $time, $end // $time + $self->{flight} ];
+        push @{ $at{$key} }, [ $time, $end, $stamp ];
     }
 
     $self->check('each attempt that arrived was signed as it should be', @wrong);
@@ -128,7 +128,7 @@ sub attempts {
     for my $key (@unlogged) {
         my $missing = $sink{$key} - ($log{$key} || 0);
 
-        for my $kill (grep { defined } map { $self->killed(@$_) } @{ $at{$key} }) {
+        for my $kill (grep { defined } map { $self->killed($self->flight(@$_)) } @{ $at{$key} }) {
             last unless $missing;
             $lost_at[$kill]++;
             $missing--;
@@ -154,20 +154,36 @@ sub attempts {
         'SELECT ifnull(error, 200), count(*) FROM webhook_event_log GROUP BY 1 ORDER BY 2 DESC')), "\n";
 }
 
+# From when until when an attempt was in flight.  A sink that has much to do reads
+# it some time after it was sent, which is known by the time that was signed, and
+# by how far the clock was off then; a worker waits for so long.
+
+sub flight {
+    my ($self, $arrived, $ended, $stamp) = @_;
+    my @sent = sort { $a <=> $b } grep { $_ <= $arrived } map {
+        my $real = $stamp - $_->{offset};
+        $_->{from} - 1 <= $real && $real <= $_->{until} ? $real : ();
+    } @{ $self->{jumps} };
+    my $sent = @sent ? $sent[-1] : $arrived - 0.5;
+    my $latest = $sent + 1 + $self->{flight};
+
+    return $sent, min($ended // $latest, $latest);
+}
+
 # The kill, by its number, at which an attempt may have been in flight that
-# arrived and ended at these times; or its result may have waited, for the next
+# was sent and ended at these times; or its result may have waited, for the next
 # commit, or as long as none succeeds: while the disk is full or fails.
 
 sub killed {
-    my ($self, $arrived, $ended) = @_;
+    my ($self, $sent, $ended) = @_;
     my ($kills, $commit) = @$self{qw(kills commit)};
 
     for my $n (0 .. $#$kills) {
         my $kill = $kills->[$n]{time};
 
-        next if $kill < $arrived - 0.5;      # it was read a bit later
+        next if $kill < $sent;
         return $n if $kill < $ended + $commit;
-        return $n if grep { $_->{from} < $ended + $commit && $arrived < $_->{until}
+        return $n if grep { $_->{from} < $ended + $commit && $sent < $_->{until}
                             && $kill < $_->{until} + $commit } @{ $self->{spells} };
     }
 
@@ -338,7 +354,7 @@ sub bites {
     $self->bite('reloads: new configurations', $reloads - $self->{reloads}) if $count->{reload};
 
     $self->bite('outages: attempts that failed otherwise than by name', sum0(map { $error{$_} }
-                grep { !/^(?:200$|name_)/ } keys %error)) if $self->{outages};
+                grep { !/^(?:200$|name_)/ } keys %error), $self->{outages} < 3) if $self->{outages};
 
     # names are known for a second, and connections are kept
 
@@ -367,7 +383,7 @@ sub bite {
 sub jumps {
     my $self = shift;
     my $long = time - $self->{begin} + 60;
-    my @far = grep { !$_->{last} && abs $_->{offset} > $long && $_->{until} - $_->{from} > 1 }
+    my @far = grep { !$_->{last} && abs $_->{offset} > $long && $_->{until} - $_->{from} > 3 }
               @{ $self->{jumps} };
     my $seen = grep {
         my ($from, $until) = map { 1000 * $_ } $_->{from} + $_->{offset}, $_->{until} + $_->{offset};
@@ -395,7 +411,7 @@ sub disk {
     }
 
     for (sort keys %time) {
-        my $enough = $_ eq 'sync' ? 0.3 : $_ eq 'full' ? 10 : 30;
+        my $enough = $_ eq 'sync' ? 1 : $_ eq 'full' ? 10 : 30;
         $self->bite("disk, $_: failures", $felt{$_}, $time{$_} < $enough);
     }
 }

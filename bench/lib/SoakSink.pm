@@ -8,8 +8,8 @@ package SoakSink;
 #     $sink->kill;              # all its connections break, nobody listens
 #
 # A line of its log is a request that was received whole, written before it is
-# answered: "EVENT SIGNATURE STATUS TIME VERDICT REQUEST".  STATUS is 0 where no
-# answer will come.  The VERDICT is "good", or what is wrong.  A line "end REQUEST
+# answered: "EVENT SIGNATURE STATUS TIME VERDICT REQUEST STAMP".  STATUS is 0 where
+# no answer will come, STAMP is the time that was signed.  The VERDICT is "good", or what is wrong.  A line "end REQUEST
 # TIME" tells when it was answered, reset, or left by the client while it hung;
 # where the sink was killed before, there is none.  The file dir/secrets has the
 # secret of each path, a line each.
@@ -139,7 +139,8 @@ sub serve {
         my $end = sub { syswrite $log, "end $request " . time . "\n" };
 
         syswrite $log, join(' ', $h{'x-webhook-event-id'} // '-', $h{'x-signature'} // '-',
-                            $status, time, _verdict(\%h, $body, $secret{$path}), $request) . "\n";
+                            $status, time, _verdict(\%h, $body, $secret{$path}), $request,
+                            $h{'x-timestamp'} // 0) . "\n";
 
         select undef, undef, undef, 0.3 if $mode eq 'slow';
 
@@ -187,8 +188,8 @@ sub _slurp {
     return $text // '';
 }
 
-# What it has received, a list of lines' fields, the last of which is when it
-# ended, if that is known.  A later process may have the number of an earlier one:
+# What it has received, a list of lines' fields, with when it ended in the place
+# of the REQUEST, if that is known.  A later process may have the number of an earlier one:
 # the end is that of the request before it.
 
 sub received {
