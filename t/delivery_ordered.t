@@ -144,6 +144,17 @@ $t->api_ok('POST', "/companies/acme/webhook-events/$first->{id}/retry");
 $t->wait_for('all', sub { got($event) == 13 }, 30);
 is(join(' ', (got($event))[10 .. 12]), '8 9 1', 'a retry');
 
+# the first is erased while it waits for its next attempt: the others go on
+
+clock(0);
+($event) = webhook('/fail/1/erased', retry_delays => ['1h']);
+send_some($event, 1);
+my ($head) = $t->wait_for('its first attempt', sub { grep { $_->{retries} } $t->events('acme', "event=$event") });
+send_some($event, 2 .. 3);
+is($t->http('DELETE', "/api/companies/acme/messages/$head->{message_id}")->{status}, 204, 'it is erased');
+$t->wait_for('the others', sub { $t->events('acme', "event=$event&status=delivered") == 2 }, 20);
+is(join(' ', got($event)), '1 2 3', '... and the next are sent, long before it would have been due');
+
 # the first of a backlog is found by an index
 
 my $text = WebhookTest::slurp('sql/sqlite/event.sql');

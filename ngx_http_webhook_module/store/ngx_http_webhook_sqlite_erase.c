@@ -89,8 +89,11 @@ ngx_http_webhook_sqlite_erase(ngx_http_webhook_sqlite_t *s,
 
     last = ngx_http_webhook_sqlite_last_event(message_id);
 
-    if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_ERASE_ATTEMPTS, 2,
-                                    message_id, last, 0)
+    if (ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_ERASE_WAKES, 3,
+                                    message_id, last, s->now)
+            != NGX_OK
+        || ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_ERASE_ATTEMPTS,
+                                       2, message_id, last, 0)
             != NGX_OK
         || ngx_http_webhook_sqlite_run(s, NGX_HTTP_WEBHOOK_SQL_ERASE_EVENTS, 2,
                                        message_id, last, 0)

@@ -4,6 +4,18 @@
 -- Whose a message is.
 SELECT company_id FROM message WHERE id = ?1;
 
+-- name: erase_wakes
+-- The webhooks that wait for an event of it are looked at (?3): those that are
+-- ordered have others that waited for this one.
+UPDATE webhook_queue SET due_at = min(due_at, ?3)
+WHERE webhook_id IN
+    (SELECT webhook_id FROM webhook_event
+     WHERE id > ?1 AND id <= ?2 AND message_id = ?1 AND status = 0
+     UNION ALL
+     SELECT e.webhook_id
+     FROM replayed_event r JOIN webhook_event e ON e.id = r.webhook_event_id
+     WHERE r.message_id = ?1 AND e.status = 0);
+
 -- name: erase_attempts
 -- The attempts of a message's webhook events, whose identifiers follow the
 -- message's own, but for those of replays.  An attempt comes after the one
