@@ -18,8 +18,6 @@ my %allowed = (
     's (index_ahead)' => 'the one row of the store',
     'l (index_ahead)' => 'the one row of the state of the index',
     'sqlite_sequence (any)' => 'a row for each AUTOINCREMENT: one',
-    'temp.bucket (any)' => 'one window of the index',
-    'temp.volume (any)' => 'one window of the index',
     (map { ("v ($_)" => 'temp.moved: one window of the index') }
      qw(index_move_company index_move_webhook index_moved_company index_moved_webhook)),
     'webhook_health (any)' => 'asked only whether there is a row',

@@ -20,7 +20,7 @@
  */
 
 
-#include "ngx_http_webhook_sqlite.h"
+#include "ngx_http_webhook_sqlite_window.h"
 
 
 #define NGX_HTTP_WEBHOOK_INDEX_VERSION  4
@@ -46,10 +46,6 @@ static ngx_int_t ngx_http_webhook_sqlite_index_make(
     ngx_http_webhook_sqlite_t *s);
 static ngx_int_t ngx_http_webhook_sqlite_index_window(
     ngx_http_webhook_sqlite_t *s, ngx_uint_t *more);
-static ngx_int_t ngx_http_webhook_sqlite_index_fill(
-    ngx_http_webhook_sqlite_t *s, int64_t from, int64_t to);
-static ngx_int_t ngx_http_webhook_sqlite_index_count(
-    ngx_http_webhook_sqlite_t *s, int64_t from, int64_t to);
 static ngx_int_t ngx_http_webhook_sqlite_index_move(
     ngx_http_webhook_sqlite_t *s, int64_t from, int64_t to, int64_t change,
     int64_t last_change);
@@ -385,22 +381,8 @@ ngx_http_webhook_sqlite_index_make(ngx_http_webhook_sqlite_t *s)
         return NGX_ERROR;
     }
 
-    if (ngx_http_webhook_sqlite_named(s,
-                                      NGX_HTTP_WEBHOOK_SQL_INDEX_MOVED_TABLE)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_http_webhook_sqlite_named(s,
-                                     NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_TABLE)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
     return ngx_http_webhook_sqlite_named(s,
-                                     NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_TABLE);
+                                       NGX_HTTP_WEBHOOK_SQL_INDEX_MOVED_TABLE);
 }
 
 
@@ -509,8 +491,7 @@ ngx_http_webhook_sqlite_index_window(ngx_http_webhook_sqlite_t *s,
 
     if (to != from || last_change != change) {
 
-        if (ngx_http_webhook_sqlite_index_fill(s, from, to) != NGX_OK
-            || ngx_http_webhook_sqlite_index_count(s, from, to) != NGX_OK
+        if (ngx_http_webhook_sqlite_window(s, from, to) != NGX_OK
             || ngx_http_webhook_sqlite_index_move(s, from, to, change,
                                                   last_change)
                != NGX_OK
@@ -547,96 +528,6 @@ ngx_http_webhook_sqlite_index_state(ngx_http_webhook_sqlite_t *s,
     *change = sqlite3_column_int64(stmt, 1);
 
     (void) sqlite3_reset(stmt);
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_webhook_sqlite_index_fill(ngx_http_webhook_sqlite_t *s, int64_t from,
-    int64_t to)
-{
-    ngx_uint_t  i;
-
-    static ngx_http_webhook_sql_e  names[] = {
-        NGX_HTTP_WEBHOOK_SQL_INDEX_NAMES,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_BY_COMPANY,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_BY_WEBHOOK,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_BY_NAME,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_MESSAGE_BY_COMPANY,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_MESSAGE_BY_NAME,
-        NGX_HTTP_WEBHOOK_SQL_INDEX_LAST
-    };
-
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (ngx_http_webhook_sqlite_run(s, names[i], 2, from, to, 0)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* Counts the messages, the webhook events and the attempts of a window. */
-
-static ngx_int_t
-ngx_http_webhook_sqlite_index_count(ngx_http_webhook_sqlite_t *s, int64_t from,
-    int64_t to)
-{
-    int64_t     oldest;
-    ngx_uint_t  i;
-
-    static int64_t  spans[] = {
-        NGX_HTTP_WEBHOOK_INDEX_MINUTE,
-        NGX_HTTP_WEBHOOK_INDEX_HOUR,
-        NGX_HTTP_WEBHOOK_INDEX_DAY
-    };
-
-    static struct {
-        ngx_http_webhook_sql_e  name;
-        ngx_uint_t              n;           /* parameters */
-    } steps[] = {
-        { NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_CLEAR, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_CLEAR, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS, 2 },
-        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES, 2 },
-        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_MESSAGES, 2 },
-        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_ATTEMPTS, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_INDEX_BUCKETS_ALL, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_INDEX_VOLUMES_ALL, 0 }
-    };
-
-    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-        if (ngx_http_webhook_sqlite_run(s, steps[i].name, steps[i].n, from, to,
-                                        0)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    for (i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
-
-        oldest = (spans[i] == NGX_HTTP_WEBHOOK_INDEX_MINUTE)
-                 ? ngx_http_webhook_sqlite_now()
-                   - NGX_HTTP_WEBHOOK_STATS_MINUTES - spans[i]
-                 : 0;
-
-        if (ngx_http_webhook_sqlite_run(s,
-                                       NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS,
-                                       2, spans[i], oldest, 0)
-                != NGX_OK
-            || ngx_http_webhook_sqlite_run(s,
-                                   NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS_NAME,
-                                   2, spans[i], oldest, 0)
-                != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
 
     return NGX_OK;
 }

@@ -16,6 +16,7 @@
 
 
 #include "ngx_http_webhook_sqlite_stats.h"
+#include "ngx_http_webhook_sqlite_window.h"
 
 
 #define NGX_HTTP_WEBHOOK_STATS_TAIL    20000     /* rows of a kind */
@@ -474,6 +475,7 @@ ngx_http_webhook_sqlite_stats_tail_attempts(
 {
     ngx_int_t                        rc;
     ngx_str_t                        text;
+    int64_t                          duration;
     ngx_uint_t                       outcome;
     sqlite3_stmt                    *stmt;
     ngx_http_webhook_sqlite_name_t  *name;
@@ -493,12 +495,13 @@ ngx_http_webhook_sqlite_stats_tail_attempts(
         }
 
         outcome = (ngx_uint_t) sqlite3_column_int64(stmt, 4);
+        duration = sqlite3_column_int64(stmt, 5);
 
         ngx_http_webhook_sqlite_stats_attempt(c,
                           sqlite3_column_int64(stmt, 1),
                           (ngx_uint_t) sqlite3_column_int64(stmt, 3), outcome,
-                          (ngx_uint_t) sqlite3_column_int64(stmt, 5), 1,
-                          (uint64_t) sqlite3_column_int64(stmt, 6));
+                          ngx_http_webhook_sqlite_latency(duration), 1,
+                          (uint64_t) duration);
 
         if (c->op->each) {
             continue;

@@ -140,31 +140,55 @@ SELECT l.position > s.last_id OR l.change >
             WHERE name = 'webhook_event_change'), 0)
 FROM lists.state l, store s;
 
--- name: index_names
--- The names of a window's messages, and so of its events: theirs came before.
-INSERT OR IGNORE INTO lists.name (name)
-SELECT DISTINCT event FROM message WHERE id > ?1 AND id <= ?2;
+-- name: index_messages
+-- The messages of a window.  Each row of it is read once; what is written is
+-- sorted before, so that each page of the index is touched once.
+SELECT id, company_id, event FROM message WHERE id > ?1 AND id <= ?2
+ORDER BY id;
+
+-- name: index_events
+-- Its webhook events.
+SELECT id, company_id, webhook_id, attempt_id, status, message_id
+FROM webhook_event WHERE id > ?1 AND id <= ?2 ORDER BY id;
+
+-- name: index_attempts
+-- Its attempts.
+SELECT id, webhook_event_id, started_at, status_code, error IS NULL, duration
+FROM webhook_event_log WHERE id > ?1 AND id <= ?2 ORDER BY id;
+
+-- name: index_message
+-- The name of an older message.
+SELECT event FROM message WHERE id = ?1;
+
+-- name: index_event
+-- An older webhook event.
+SELECT e.company_id, e.webhook_id, e.attempt_id, e.status, m.event
+FROM webhook_event e LEFT JOIN message m ON m.id = e.message_id
+WHERE e.id = ?1;
+
+-- name: index_name
+-- Gives a name a number ...
+INSERT OR IGNORE INTO lists.name (name) VALUES (?1);
+
+-- name: index_name_id
+-- ... which is this.
+SELECT id FROM lists.name WHERE name = ?1;
 
 -- name: index_message_by_company
--- A window's messages, sorted: each page of the index is touched once.
+-- A message.
 INSERT OR IGNORE INTO lists.message_by_company (company_id, id)
-SELECT company_id, id FROM message WHERE id > ?1 AND id <= ?2 ORDER BY 1, 2;
+VALUES (?1, ?2);
 
 -- name: index_message_by_name
 -- The same by name.
 INSERT OR IGNORE INTO lists.message_by_name (company_id, name_id, id)
-SELECT m.company_id, n.id, m.id
-FROM message m JOIN lists.name n ON n.name = m.event
-WHERE m.id > ?1 AND m.id <= ?2 ORDER BY 1, 2, 3;
+VALUES (?1, ?2, ?3);
 
 -- name: index_last
--- When the last attempts of a window's webhooks began: the last that succeeded,
--- and the last that failed.
+-- When a webhook's last attempts began: the last that succeeded, and the last
+-- that failed.
 INSERT INTO lists.last (webhook_id, success_at, failure_at)
-SELECT e.webhook_id, max(iif(l.error IS NULL, l.started_at, 0)),
-    max(iif(l.error IS NULL, 0, l.started_at))
-FROM webhook_event_log l JOIN webhook_event e ON e.id = l.webhook_event_id
-WHERE l.id > ?1 AND l.id <= ?2 GROUP BY e.webhook_id
+VALUES (?1, ?2, ?3)
 ON CONFLICT (webhook_id) DO UPDATE SET
     success_at = max(success_at, excluded.success_at),
     failure_at = max(failure_at, excluded.failure_at);
@@ -178,24 +202,19 @@ SELECT success_at, failure_at FROM lists.last WHERE webhook_id = ?1;
 DELETE FROM lists.last WHERE webhook_id = ?1;
 
 -- name: index_by_company
--- A window's events.
+-- A webhook event.
 INSERT OR IGNORE INTO lists.by_company (company_id, status, id)
-SELECT company_id, status, id FROM webhook_event
-WHERE id > ?1 AND id <= ?2 ORDER BY 1, 2, 3;
+VALUES (?1, ?2, ?3);
 
 -- name: index_by_webhook
 -- The same by webhook.
 INSERT OR IGNORE INTO lists.by_webhook (webhook_id, status, id)
-SELECT webhook_id, status, id FROM webhook_event
-WHERE id > ?1 AND id <= ?2 ORDER BY 1, 2, 3;
+VALUES (?1, ?2, ?3);
 
 -- name: index_by_name
 -- The same by name.
 INSERT OR IGNORE INTO lists.by_name (company_id, name_id, id)
-SELECT e.company_id, n.id, e.id
-FROM webhook_event e JOIN message m ON m.id = e.message_id
-    JOIN lists.name n ON n.name = m.event
-WHERE e.id > ?1 AND e.id <= ?2 ORDER BY 1, 2, 3;
+VALUES (?1, ?2, ?3);
 
 -- name: index_moved_table
 -- The older events of which a window holds an attempt or a change.
@@ -240,109 +259,19 @@ INSERT OR IGNORE INTO lists.by_webhook (webhook_id, status, id)
 SELECT e.webhook_id, e.status, e.id
 FROM temp.moved v JOIN webhook_event e ON e.id = v.id;
 
--- name: index_buckets_table
--- A window's attempts, counted by the minute ...
-CREATE TEMP TABLE IF NOT EXISTS bucket (company_id, start, webhook_id, name_id,
-    status_code, outcome, latency, attempts, duration);
-
--- name: index_volumes_table
--- ... and all that is counted by name.
-CREATE TEMP TABLE IF NOT EXISTS volume (company_id, start, webhook_id, name_id,
-    messages, events, attempts, delivered, failed,
-    PRIMARY KEY (company_id, start, webhook_id, name_id)) WITHOUT ROWID;
-
--- name: index_buckets_clear
--- Forgets those of the last window.
-DELETE FROM temp.bucket;
-
--- name: index_volumes_clear
--- The same.
-DELETE FROM temp.volume;
-
--- name: index_buckets
--- Counts the attempts, in the order of the buckets.
-INSERT INTO temp.bucket
-SELECT e.company_id, l.started_at / 60000 * 60000 AS start, e.webhook_id,
-    n.id, l.status_code,
-    CASE WHEN l.error IS NULL THEN 1
-         WHEN e.status = 2 AND e.attempt_id = l.id THEN 2
-         ELSE 0 END AS outcome,
-    CASE WHEN l.duration < 1 THEN 0
-         ELSE CAST(2 * log2(l.duration) AS INTEGER) END AS latency,
-    count(*), sum(l.duration)
-FROM webhook_event_log l JOIN webhook_event e ON e.id = l.webhook_event_id
-    JOIN message m ON m.id = e.message_id
-    JOIN lists.name n ON n.name = m.event
-WHERE l.id > ?1 AND l.id <= ?2
-GROUP BY e.company_id, start, e.webhook_id, n.id, l.status_code, outcome,
-    latency;
-
--- name: index_volumes
--- Counts the webhook events; an identifier tells the time.
-INSERT INTO temp.volume
-SELECT e.company_id, (e.id >> 20) / 60000 * 60000 AS start, e.webhook_id, n.id,
-    0, count(*), 0, 0, 0
-FROM webhook_event e JOIN message m ON m.id = e.message_id
-    JOIN lists.name n ON n.name = m.event
-WHERE e.id > ?1 AND e.id <= ?2
-GROUP BY e.company_id, start, e.webhook_id, n.id;
-
--- name: index_volumes_messages
--- Counts the messages, also those that no webhook wanted.
-INSERT INTO temp.volume
-SELECT m.company_id, (m.id >> 20) / 60000 * 60000 AS start, 0, n.id,
-    count(*), 0, 0, 0, 0
-FROM message m JOIN lists.name n ON n.name = m.event
-WHERE m.id > ?1 AND m.id <= ?2
-GROUP BY m.company_id, start, n.id;
-
--- name: index_volumes_attempts
--- Adds the attempts of each name.
-INSERT INTO temp.volume
-SELECT company_id, start, webhook_id, name_id, 0, 0, sum(attempts),
-    sum(iif(outcome = 1, attempts, 0)), sum(iif(outcome = 2, attempts, 0))
-FROM temp.bucket WHERE true
-GROUP BY company_id, start, webhook_id, name_id
-ON CONFLICT DO UPDATE SET attempts = excluded.attempts,
-    delivered = excluded.delivered, failed = excluded.failed;
-
--- name: index_buckets_all
--- Adds what all webhooks of a company have together, ...
-INSERT INTO temp.bucket
-SELECT company_id, start, 0, 0, status_code, outcome, latency, sum(attempts),
-    sum(duration)
-FROM temp.bucket
-GROUP BY company_id, start, status_code, outcome, latency;
-
--- name: index_volumes_all
--- ... by name, too.
-INSERT INTO temp.volume
-SELECT company_id, start, 0, name_id, 0, sum(events), sum(attempts),
-    sum(delivered), sum(failed)
-FROM temp.volume WHERE webhook_id <> 0
-GROUP BY company_id, start, name_id
-ON CONFLICT DO UPDATE SET events = excluded.events,
-    attempts = excluded.attempts, delivered = excluded.delivered,
-    failed = excluded.failed;
-
 -- name: index_statistics
--- Adds the attempts to buckets of ?1 ms; those that begin before ?2 are kept
--- no longer.
-INSERT INTO lists.statistics (company_id, span, start, webhook_id,
+-- Adds attempts to a bucket of ?1 ms.
+INSERT INTO lists.statistics (span, company_id, start, webhook_id,
     status_code, outcome, latency, attempts, duration)
-SELECT company_id, ?1, start / ?1 * ?1, webhook_id, status_code, outcome,
-    latency, attempts, duration
-FROM temp.bucket WHERE start >= ?2
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
 ON CONFLICT DO UPDATE SET attempts = attempts + excluded.attempts,
     duration = duration + excluded.duration;
 
 -- name: index_statistics_name
 -- The same by name.
-INSERT INTO lists.statistics_name (company_id, span, start, webhook_id,
+INSERT INTO lists.statistics_name (span, company_id, start, webhook_id,
     name_id, messages, events, attempts, delivered, failed)
-SELECT company_id, ?1, start / ?1 * ?1, webhook_id, name_id, messages, events,
-    attempts, delivered, failed
-FROM temp.volume WHERE start >= ?2
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
 ON CONFLICT DO UPDATE SET messages = messages + excluded.messages,
     events = events + excluded.events, attempts = attempts + excluded.attempts,
     delivered = delivered + excluded.delivered,

@@ -69,8 +69,6 @@ SELECT e.webhook_id, l.started_at, m.event, l.status_code,
     CASE WHEN l.error IS NULL THEN 1
          WHEN e.status = 2 AND e.attempt_id = l.id THEN 2
          ELSE 0 END,
-    CASE WHEN l.duration < 1 THEN 0
-         ELSE CAST(2 * log2(l.duration) AS INTEGER) END,
     l.duration
 FROM webhook_event_log l CROSS JOIN webhook_event e
     ON e.id = l.webhook_event_id
