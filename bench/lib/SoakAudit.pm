@@ -88,15 +88,17 @@ sub attempts {
     my $self = shift;
     my (%sink, %good, %at, @wrong, %answered);
 
-    for my $line (map { $_->received } @{ $self->{sinks} }) {
-        my ($event, $signature, $status, $time, $verdict, $end, $stamp) = @$line;
+    for my $line (map { my $name = $_->{name}; map { [ $name, @$_ ] } $_->received }
+                  @{ $self->{sinks} })
+    {
+        my ($sink, $event, $signature, $status, $time, $verdict, $end, $stamp) = @$line;
         my $key = id($event) . " $signature";
 
         push @wrong, "$event: $verdict" if $verdict ne 'good';
         $sink{$key}++;
         $good{$key}++ if $status == 200;
         $answered{ id($event) }++ if $status == 200;
-        push @{ $at{$key} }, [ $time, $end, $stamp ];
+        push @{ $at{$key} }, [ $time, $end, $stamp, $sink ];
     }
 
     $self->check('each attempt that arrived was signed as it should be', @wrong);
@@ -143,6 +145,8 @@ sub attempts {
     $self->check('none was killed with more in flight than it may have',
                  grep { ($_ || 0) > $self->{most} } @lost_at);
 
+    $self->ways(map { [ $_, @{ $at{$_} || [] } ] } keys %http);
+
     my $twice = grep { $_ > 1 } values %answered;
 
     push @{ $self->{summary} }, ($attempts || 0) . ' attempts in the log, ' . ($resent || 0)
@@ -152,6 +156,43 @@ sub attempts {
 
     print "note attempts: ", join(', ', map { "$_->[1] $_->[0]" } $self->rows(
         'SELECT ifnull(error, 200), count(*) FROM webhook_event_log GROUP BY 1 ORDER BY 2 DESC')), "\n";
+}
+
+# The way that each answer came that is in the log: through the location, which
+# has a log of its own, or by the built-in transport.  What was sent while a
+# configuration was the only one came the way that it says; a worker that is
+# about to end begins no attempt, but may still look a name up.
+
+sub ways {
+    my ($self, @answers) = @_;
+    my %via = map { my ($event, $signature) = split; (id($event) . " $signature" => 1) }
+              split /\n/, WebhookTest::slurp($self->{via});
+    my ($sure, @astray, %used) = (0);
+
+    for (@answers) {
+        my ($key, @at) = @$_;
+        my $via = $via{$key} || 0;
+
+        for my $at (@at) {
+            my ($sent) = $self->flight(@$at);
+            my ($config) = grep { $_->{from} + $self->{settled} < $sent && $sent + 1 < $_->{until} }
+                           @{ $self->{configs} };
+
+            $used{ $at->[3] }[$via]++;
+            next unless $config;
+            $sure++;
+            push @astray, $key if $config->{via} != $via;
+        }
+    }
+
+    $self->check("answers came the way that was configured, of the $sure for which there was one only",
+                 $sure ? @astray : 'there were none');
+
+    for my $name (map { $_->{name} } @{ $self->{sinks} }) {
+        my ($built_in, $location) = map { $used{$name}[$_] || 0 } 0, 1;
+        $self->check("sink $name answered both ways: $built_in times built-in, $location times"
+                     . ' through the location', $built_in && $location ? () : 'one');
+    }
 }
 
 # From when until when an attempt was in flight.  A sink that has much to do reads
@@ -303,9 +344,9 @@ sub descriptors_same {
     $self->check("no descriptor$whose is left open", @more);
 }
 
-# What alarms in the log: the end of a worker that was killed, once for each, and
-# what was written while the disk was full or failed.  Which that was is known by
-# where it is in the log: times in it jump.
+# What alarms in the log: the end of a worker that was killed, once for each, what
+# was written while the disk was full or failed, and why a configuration was
+# refused.  When that was is known by where it is in the log: times in it jump.
 
 sub log {
     my $self = shift;
@@ -331,6 +372,17 @@ sub log {
             next;
         }
 
+        my ($refusal) = grep { $_->{log}[0] <= $from && $from < $_->{log}[1] }
+                        @{ $self->{refusals} };
+
+        if ($refusal && $line =~ /\[emerg\]/
+            && grep { index($line, $_) >= 0 } @{ $refusal->{alarms} })
+        {
+            $n{'a configuration is refused'}++;
+            $refusal->{told} = 1;
+            next;
+        }
+
         chomp $line;
         push @unexplained, $line;
     }
@@ -349,9 +401,15 @@ sub bites {
                                         . ' FROM webhook_event_log GROUP BY 1');
     my $log = WebhookTest::slurp($self->{t}->error_log);
     my $reloads = () = $log =~ /#\d+: reconfiguring$/mg;
+    my $refused = @{ $self->{refusals} };
 
     $self->bite('kills: workers that ended by them', $self->{ended}) if $count->{killed};
-    $self->bite('reloads: new configurations', $reloads - $self->{reloads}) if $count->{reload};
+    $self->bite('reloads: new configurations', $reloads - $self->{reloads} - $refused)
+        if $count->{reload};
+
+    $self->check("nginx told why it refused a configuration, and ran on, $refused times",
+                 map { $_->{lost} // ($_->{told} ? () : "not told: @{ $_->{alarms} }") }
+                 @{ $self->{refusals} });
 
     $self->bite('outages: attempts that failed otherwise than by name', sum0(map { $error{$_} }
                 grep { !/^(?:200$|name_)/ } keys %error), $self->{outages} < 3) if $self->{outages};

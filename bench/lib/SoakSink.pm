@@ -62,6 +62,8 @@ sub start {
     my $listen = $self->listen or die "listen: $!";
     my $parent = $$;
 
+    require IO::Socket::SSL if $self->{tls};
+
     $self->{pid} = fork;
     die "fork: $!" unless defined $self->{pid};
 
@@ -108,7 +110,6 @@ sub serve {
     setsockopt $c, IPPROTO_TCP, TCP_NODELAY, 1;
 
     if ($self->{tls}) {
-        require IO::Socket::SSL;
         $c = IO::Socket::SSL->start_SSL($c, SSL_server => 1, SSL_cert_file => $self->{tls}[0],
                                         SSL_key_file => $self->{tls}[1]) or return;
     }
