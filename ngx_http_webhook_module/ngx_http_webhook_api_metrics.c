@@ -273,6 +273,11 @@ ngx_http_webhook_metrics_counters(ngx_http_webhook_text_t *t,
                                        "webhook_commit_duration_seconds",
                                        "How long a group commit took, with "
                                        "the wait for other writers.");
+    ngx_http_webhook_metrics_histogram(t, m, NGX_HTTP_WEBHOOK_CLAIM_TIME,
+                                       "webhook_claim_duration_seconds",
+                                       "How long it took to look for what is "
+                                       "due and to take it, without the "
+                                       "commit.");
 }
 
 

@@ -208,6 +208,8 @@ ngx_http_webhook_status_totals(ngx_http_webhook_json_writer_t *w,
                                       "commit_operations");
     ngx_http_webhook_status_histogram(w, m, NGX_HTTP_WEBHOOK_COMMIT_TIME,
                                       "commit_duration_us");
+    ngx_http_webhook_status_histogram(w, m, NGX_HTTP_WEBHOOK_CLAIM_TIME,
+                                      "claim_duration_us");
 
     ngx_http_webhook_json_close_object(w);
 }

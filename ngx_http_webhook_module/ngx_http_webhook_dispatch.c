@@ -26,6 +26,7 @@
 #include "ngx_http_webhook_dispatch.h"
 #include "ngx_http_webhook_deliver.h"
 #include "ngx_http_webhook_lane.h"
+#include "ngx_http_webhook_metrics.h"
 #include "ngx_http_webhook_name.h"
 #include "ngx_http_webhook_transport.h"
 #include "ngx_http_webhook_wake.h"
@@ -483,6 +484,10 @@ ngx_http_webhook_dispatch_claimed(ngx_http_webhook_op_t *op)
         }
 
     } else {
+        ngx_http_webhook_metrics_observe(dispatch->wmcf,
+                                         NGX_HTTP_WEBHOOK_CLAIM_TIME,
+                                         claim->duration);
+
         dispatch->next = claim->next;
         ngx_http_webhook_dispatch_add(dispatch, &claim->held);
 

@@ -32,6 +32,7 @@ typedef enum {
     NGX_HTTP_WEBHOOK_LATENCY = 0,                /* of attempts, us */
     NGX_HTTP_WEBHOOK_COMMIT_SIZE,                /* operations */
     NGX_HTTP_WEBHOOK_COMMIT_TIME,                /* us */
+    NGX_HTTP_WEBHOOK_CLAIM_TIME,                 /* us */
     NGX_HTTP_WEBHOOK_HISTOGRAMS
 } ngx_http_webhook_histogram_e;
 

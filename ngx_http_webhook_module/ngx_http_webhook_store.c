@@ -95,7 +95,6 @@ static void ngx_http_webhook_store_start(ngx_http_webhook_store_t *store);
 static void ngx_http_webhook_store_run(ngx_http_webhook_store_agent_t *agent,
     ngx_thread_pool_t *pool);
 static void ngx_http_webhook_store_thread(void *data, ngx_log_t *log);
-static ngx_uint_t ngx_http_webhook_store_now(void);
 static void ngx_http_webhook_store_done(ngx_event_t *ev);
 static void ngx_http_webhook_store_count(ngx_http_webhook_store_t *store);
 static void ngx_http_webhook_store_complete(ngx_http_webhook_store_t *store,
@@ -364,9 +363,7 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
 }
 
 
-/* The monotonic clock, us. */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_webhook_store_now(void)
 {
     struct timespec  ts;

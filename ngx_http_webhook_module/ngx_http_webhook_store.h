@@ -274,6 +274,7 @@ typedef struct {
     int64_t                          next;        /* out: ms since the epoch
                                                      of the next due, or 0 */
     ngx_http_webhook_id_t            replay;      /* out: or 0 */
+    ngx_uint_t                       duration;    /* out: us, in the thread */
 } ngx_http_webhook_claim_op_t;
 
 
@@ -815,6 +816,9 @@ ngx_uint_t ngx_http_webhook_store_waiting(ngx_http_webhook_store_t *store);
  */
 void ngx_http_webhook_store_hold(ngx_http_webhook_store_t *store);
 void ngx_http_webhook_store_unhold(ngx_http_webhook_store_t *store);
+
+/* The monotonic clock, us.  Any thread. */
+ngx_uint_t ngx_http_webhook_store_now(void);
 
 /* Closes the sessions; the threads have ended. */
 void ngx_http_webhook_store_destroy(ngx_http_webhook_store_t *store);

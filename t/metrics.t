@@ -144,6 +144,10 @@ my %after = (
 check('known traffic', $m, %after);
 ok($m->{webhook_commit_operations_count} > 0, 'commits are counted');
 ok($m->{webhook_commit_operations_sum} >= 32, '... and their operations');
+ok($m->{webhook_claim_duration_seconds_count} > 4, 'claims are counted')
+    or diag($m->{webhook_claim_duration_seconds_count});
+ok($m->{webhook_claim_duration_seconds_sum} > 0
+   && $m->{webhook_claim_duration_seconds_sum} < time + 1 - $^T, '... and their time');
 is($m->{"webhook_store_bytes{file=\"$_->[0]\"}"}, -s "$db$_->[1]", "size of the $_->[0]")
     for [ db => '' ];
 ok($m->{'webhook_store_bytes{file="wal"}'} > 0, 'and of its log');
@@ -165,6 +169,8 @@ is($status->{totals}{messages}, 15, 'status: messages');
 is_deeply($status->{totals}{attempts}, { success => 10, http_status => 3, connect_failed => 3 },
           'status: attempts');
 is($status->{totals}{attempt_duration_us}{count}, 16, 'status: the histogram');
+ok($status->{totals}{claim_duration_us}{count} >= $m->{webhook_claim_duration_seconds_count},
+   'status: the claims');
 is_deeply([ sort map { $_->{pid} } @{ $status->{processes} } ], [ sort $t->workers ],
           'status: the processes');
 is_deeply([ map { $_->{worker} } @{ $status->{workers} } ], [ 0, 1 ], 'status: the workers');
@@ -260,6 +266,7 @@ is($t->http('POST', '/events', content => '{"company":"acme","event":"a","payloa
 is($m->{webhook_store_up}, 0, 'it is down');
 is($m->{'webhook_ingest_answers_total{result="store_unavailable"}'}, 1, 'which was answered');
 ok($m->{webhook_store_failures_total} >= 1, 'and counted');
+is($m->{webhook_claim_duration_seconds_count}, 0, 'a claim that failed has no time');
 ok(!exists $m->{'webhook_pending_events{state="due"}'}, 'nobody knows what waits');
 ok(!($t->api_ok('GET', '/status')->{store}{available}), 'status says so');
 

@@ -69,9 +69,11 @@ ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_claim_op_t *claim = (ngx_http_webhook_claim_op_t *) op;
 
     ngx_int_t               rc;
-    ngx_uint_t              i, n, share;
+    ngx_uint_t              i, n, share, begin;
     sqlite3_stmt           *stmt;
     ngx_http_webhook_id_t   ids[NGX_HTTP_WEBHOOK_SQLITE_LOOKS];
+
+    begin = ngx_http_webhook_store_now();
 
     claim->next = 0;
     claim->replay = 0;
@@ -121,6 +123,8 @@ ngx_http_webhook_sqlite_claim(ngx_http_webhook_sqlite_t *s,
         claim->next = sqlite3_column_int64(stmt, 0);
         (void) sqlite3_reset(stmt);
     }
+
+    claim->duration = ngx_http_webhook_store_now() - begin;
 
     return NGX_OK;
 }
