@@ -131,6 +131,54 @@ sub cpu {
     return ($loop, $threads);
 }
 
+# The samples of /metrics, by their names with labels.
+
+sub metrics {
+    my ($t) = @_;
+    my $http = $t->{metrics} ||= HTTP::Tiny->new(timeout => 30);
+    my $r = $http->get("http://127.0.0.1:$t->{port}/api/metrics");
+    die "/metrics: $r->{status} $r->{content}" if $r->{status} != 200;
+    return { $r->{content} =~ /^(webhook_\S+) ([\d.]+)$/mg };
+}
+
+# A quantile of a histogram, within its bucket as if all were spread evenly.
+
+sub quantile {
+    my ($m, $name, $q) = @_;
+    my $rank = $q * $m->{"${name}_count"};
+    my ($low, $below) = (0, 0);
+
+    for my $le (sort { $a <=> $b } map { /^\Q$name\E_bucket\{le="([\d.]+)"/ ? $1 : () } keys %$m) {
+        my $n = $m->{"${name}_bucket{le=\"$le\"}"};
+        return $low + ($le - $low) * ($rank - $below) / ($n - $below) if $n >= $rank;
+        ($low, $below) = ($le, $n);
+    }
+
+    return $low;
+}
+
+# Waits until the index of lists, which is filled behind, has everything.
+
+sub settle {
+    my ($t, $seconds) = @_;
+    $t->wait_for('the index of lists', sub {
+        my $lag = metrics($t)->{webhook_index_lag_seconds};
+        defined $lag && $lag == 0;
+    }, $seconds || 60);
+}
+
+# Events a second that are recorded as delivered, from the first one on until $n
+# are: those that were due when nginx started.
+
+sub deliveries {
+    my ($t, $n) = @_;
+    my $done = sub { metrics($t)->{'webhook_events_ended_total{outcome="delivered"}'} };
+    my $first = $t->wait_for('the first of them', $done, 120);
+    my $begin = time;
+    $t->wait_for('what is due', sub { $done->() >= $n }, 120);
+    return ($n - $first) / (time - $begin);
+}
+
 # An nginx that ran, with companies of 100 webhooks each, made by four clients;
 # webhook n of company c is for its "event-" . int(n / $o{fanout}).
 
@@ -180,50 +228,79 @@ sub copy {
     return $t->start;
 }
 
-# Puts webhook events into a store: $n that wait for next week, or, with stored
-# => 1, were delivered, and $due that are due; identifiers of a day ago on, or of
-# so many hours.
+# Puts $n webhook events with payloads of 500 bytes into a store, which nothing
+# may use: there is no journal.  They wait for next week, or, with stored => 1,
+# were delivered and have an attempt in the log.  Each webhook in turn has "run"
+# of them, one unless said.
 
 sub fill {
-    my ($db, $n, $due, $webhooks, %o) = @_;
-    my $then = int((time - 3600 * ($o{hours} || 24)) * 1000);
-    my $from = $then << 20;
-    my $later = int((time + 7 * 86400) * 1000);
-    my $stored = $o{stored} ? 1 : 0;
+    my ($db, $n, $webhooks, %o) = @_;
+    my $now = int(time * 1000);
+    my $from = $now << 20;
+    my $run = $o{run} || 1;
+    my ($status, $due, $delivered, $attempt) = $o{stored}
+        ? (1, $now, $now, "$from + i.value * 4 + 2") : (0, $now + 7 * 86400_000, 0, 0);
+    my $all = "generate_series(0, $n - 1) i JOIN w ON w.n = i.value / $run % $webhooks";
 
-    my $log = !$stored ? '' : <<SQL;
+    my $log = !$o{stored} ? '' : <<SQL;
 INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number, started_at, status_code,
     duration, name_lookup, connect, tls, first_byte, peer, url, signed_at, signature, standard,
     response_head, response_body, truncated)
-    SELECT $from + i.n * 4 + 2, 0, $from + i.n * 4 + 1, 1, $then, 200, 1000, 0, 0, 0, 900,
-        '127.0.0.1', 'http://127.0.0.1:8080/hook', $then / 1000, printf('%064x', i.n), NULL,
+    SELECT $from + value * 4 + 2, 0, $from + value * 4 + 1, 1, $now, 200, 1000, 0, 0, 0, 900,
+        '127.0.0.1', 'http://127.0.0.1:8080/hook', $now / 1000, printf('%064x', value), NULL,
         CAST('HTTP/1.1 200 OK' AS BLOB), x'', 0
-    FROM i WHERE i.n < $n;
+    FROM generate_series(0, $n - 1);
 SQL
 
     WebhookTest::sh(<<SH);
 sqlite3 -bail $db <<'SQL'
+PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 PRAGMA cache_size = -262144;
 BEGIN;
-CREATE TEMP TABLE w AS SELECT row_number() OVER (ORDER BY id) - 1 AS n, id, company_id
-    FROM webhook;
+CREATE TEMP TABLE w AS SELECT row_number() OVER (ORDER BY id) - 1 AS n, id, company_id,
+    CAST('{"t":"' || printf('%.*c', 492, 'x') || '"}' AS BLOB) AS payload FROM webhook;
 CREATE UNIQUE INDEX temp.wn ON w (n);
-CREATE TEMP TABLE i AS WITH RECURSIVE i (n) AS
-    (SELECT 0 UNION ALL SELECT n + 1 FROM i WHERE n + 1 < $n + $due) SELECT n FROM i;
-INSERT INTO message SELECT $from + i.n * 4, w.company_id, 'load.event', x'7b7d'
-    FROM i JOIN w ON w.n = i.n % $webhooks;
+INSERT INTO message SELECT $from + i.value * 4, w.company_id, 'load.event', w.payload FROM $all;
 INSERT INTO webhook_event (id, message_id, webhook_id, company_id, status, owner, retries,
-    due_at, delivered_at, attempt_id) SELECT $from + i.n * 4 + 1, $from + i.n * 4, w.id, w.company_id,
-    iif(i.n < $n, $stored, 0), 0, 0, iif(i.n < $n, iif($stored, $then, $later), 1),
-    iif(i.n < $n AND $stored, $then, 0), iif(i.n < $n AND $stored, $from + i.n * 4 + 2, 0)
-    FROM i JOIN w ON w.n = i.n % $webhooks;
+    due_at, delivered_at, attempt_id)
+    SELECT $from + i.value * 4 + 1, $from + i.value * 4, w.id, w.company_id, $status, 0, 0, $due,
+        $delivered, $attempt FROM $all;
 $log
 INSERT OR REPLACE INTO webhook_queue (webhook_id, due_at)
-    SELECT webhook_id, min(due_at) FROM webhook_event WHERE status = 0 GROUP BY webhook_id;
-UPDATE store SET last_id = max(last_id, $from + ($n + $due) * 4);
+    SELECT webhook_id, min(due_at) FROM webhook_event WHERE status = 0 AND owner = 0
+    GROUP BY webhook_id;
+UPDATE store SET last_id = $from + $n * 4;
 COMMIT;
-PRAGMA wal_checkpoint(TRUNCATE);
+PRAGMA journal_mode = WAL;
+SQL
+SH
+}
+
+# Has an nginx that does not run make the index of lists, as a store that has
+# grown has it.
+
+sub index_lists {
+    my ($t) = @_;
+    $t->start;
+    settle($t, 1800);
+    $t->stop;
+}
+
+# Puts $n webhook events that are due, and indexed, into the store of an nginx
+# that does not run.
+
+sub due {
+    my ($t, $n, $webhooks) = @_;
+    fill($t->store, $n, $webhooks);
+    index_lists($t);
+    WebhookTest::sh(<<SH);
+sqlite3 -bail @{[ $t->store ]} <<'SQL'
+BEGIN;
+CREATE TEMP TABLE due AS SELECT id, webhook_id FROM webhook_event ORDER BY id DESC LIMIT $n;
+UPDATE webhook_event SET due_at = 1 WHERE id IN (SELECT id FROM due);
+INSERT OR REPLACE INTO webhook_queue (webhook_id, due_at) SELECT DISTINCT webhook_id, 1 FROM due;
+COMMIT;
 SQL
 SH
 }
@@ -277,15 +354,17 @@ sub table {
     close $fh;
 }
 
-# The worker's memory, kB.
+# The memory of the largest worker, kB: now, or, with "VmHWM", the most it had.
 
 sub rss {
-    my ($t) = @_;
+    my ($t, $what) = @_;
     my $most = 0;
+
+    $what ||= 'VmRSS';
 
     for my $pid ($t->workers) {
         my ($kb) = (eval { WebhookTest::slurp("/proc/$pid/status") } || '')
-                   =~ /^VmRSS:\s+(\d+)/m;
+                   =~ /^$what:\s+(\d+)/m;
         $most = $kb if $kb && $kb > $most;
     }
 
