@@ -60,7 +60,8 @@ CONF
 
 sub wrk { wrk_all(@_)->{rate} }
 
-# With latencies in microseconds: p50, p99 and p999.
+# With latencies in microseconds, p50, p99 and p999, and how many there were in
+# all.  Nobody is to be answered otherwise than by 2xx, or not at all.
 
 sub wrk_all {
     my ($t, $path, $lua, $connections, $seconds) = @_;
@@ -76,10 +77,12 @@ end
 LUA
     close $fh;
 
-    my $out = `wrk -t1 -c$connections -d${seconds}s -s $script http://127.0.0.1:$t->{port}$path`;
-    die "wrk: $out" if $out =~ /Non-2xx/ || $out !~ m{Requests/sec:\s+([\d.]+)};
+    my $out = `wrk -t1 -c$connections -d${seconds}s --timeout 10s -s $script http://127.0.0.1:$t->{port}$path`;
+    die "wrk: $out" if $out =~ /Non-2xx|Socket errors/;
 
-    my %r = (rate => $1);
+    my %r;
+    ($r{requests}) = $out =~ /(\d+) requests in/ or die "wrk: $out";
+    ($r{rate}) = $out =~ m{Requests/sec:\s+([\d.]+)} or die "wrk: $out";
     @r{qw(p50 p99 p999)} = $out =~ /^percentiles (\d+) (\d+) (\d+)$/m or die "wrk: $out";
 
     return \%r;
@@ -114,21 +117,33 @@ sub flow {
     return $r;
 }
 
-# Seconds of a core that an nginx of one worker has used: its event loop, and its
-# other threads.
+# Seconds of a core that were used: by an nginx's event loops, by its other
+# threads, and by the load, which has ended.
 
 sub cpu {
     my ($t) = @_;
-    my ($pid) = $t->workers;
     my ($loop, $threads) = (0, 0);
 
-    for my $task (glob "/proc/$pid/task/*") {
-        my @f = split ' ', WebhookTest::slurp("$task/stat") =~ s/.*\)//sr;
-        my $used = ($f[11] + $f[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
-        $task =~ m{/$pid$} ? ($loop += $used) : ($threads += $used);
+    for my $pid ($t->workers) {
+        for my $task (glob "/proc/$pid/task/*") {
+            my @f = split ' ', WebhookTest::slurp("$task/stat") =~ s/.*\)//sr;
+            my $used = ($f[11] + $f[12]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+            $task =~ m{/$pid$} ? ($loop += $used) : ($threads += $used);
+        }
     }
 
-    return ($loop, $threads);
+    return ($loop, $threads, (times)[2] + (times)[3]);
+}
+
+# What some code used of it, in microseconds for each of what it returns.
+
+sub cpu_each {
+    my ($t, $code, $count) = @_;
+    my @before = cpu($t);
+    my $r = $code->();
+    my @after = cpu($t);
+    $r->{cpu} = [ map { 1e6 * ($after[$_] - $before[$_]) / $r->{$count} } 0 .. 2 ];
+    return $r;
 }
 
 # The samples of /metrics, by their names with labels.
