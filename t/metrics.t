@@ -144,8 +144,7 @@ my %after = (
 check('known traffic', $m, %after);
 ok($m->{webhook_commit_operations_count} > 0, 'commits are counted');
 ok($m->{webhook_commit_operations_sum} >= 32, '... and their operations');
-ok($m->{webhook_claim_duration_seconds_count} > 4, 'claims are counted')
-    or diag($m->{webhook_claim_duration_seconds_count});
+ok($m->{webhook_claim_duration_seconds_count} > 0, 'claims are counted');
 ok($m->{webhook_claim_duration_seconds_sum} > 0
    && $m->{webhook_claim_duration_seconds_sum} < time + 1 - $^T, '... and their time');
 is($m->{"webhook_store_bytes{file=\"$_->[0]\"}"}, -s "$db$_->[1]", "size of the $_->[0]")
@@ -169,8 +168,10 @@ is($status->{totals}{messages}, 15, 'status: messages');
 is_deeply($status->{totals}{attempts}, { success => 10, http_status => 3, connect_failed => 3 },
           'status: attempts');
 is($status->{totals}{attempt_duration_us}{count}, 16, 'status: the histogram');
-ok($status->{totals}{claim_duration_us}{count} >= $m->{webhook_claim_duration_seconds_count},
-   'status: the claims');
+ok($t->wait_for('another claim', sub {
+    $t->api_ok('GET', '/status')->{totals}{claim_duration_us}{count}
+        > $m->{webhook_claim_duration_seconds_count}
+}), 'status: claims go on, where nothing is due');
 is_deeply([ sort map { $_->{pid} } @{ $status->{processes} } ], [ sort $t->workers ],
           'status: the processes');
 is_deeply([ map { $_->{worker} } @{ $status->{workers} } ], [ 0, 1 ], 'status: the workers');
