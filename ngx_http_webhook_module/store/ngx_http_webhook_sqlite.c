@@ -51,6 +51,9 @@ static void ngx_http_webhook_sqlite_read(void *session,
 static int ngx_http_webhook_sqlite_logged(void *data, sqlite3 *db,
     const char *name, int pages);
 static void ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log);
+static void ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s);
+static int ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s,
+    int mode);
 static void ngx_http_webhook_sqlite_close(void *session);
 static ngx_int_t ngx_http_webhook_sqlite_refresh(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op);
@@ -667,8 +670,7 @@ ngx_http_webhook_sqlite_logged(void *data, sqlite3 *db, const char *name,
 
 /*
  * A checkpoint beside the writers.  It does as much as readers let it; under
- * load the log's end is never reached, and the log grows.  Where it has grown
- * too long, the writers' turn is taken, and the log begun anew.
+ * load the log's end is never reached, and the log grows.
  */
 
 static void
@@ -676,39 +678,71 @@ ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log)
 {
     ngx_http_webhook_sqlite_t *s = session;
 
-    int  rc, pages, done;
+    int  pages;
 
     s->log = log;
     s->lock.log = log;
 
-    rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE,
-                                   &pages, &done);
+    pages = ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
 
-    if (rc == SQLITE_OK && pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART) {
+    if (pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART) {
+        ngx_http_webhook_sqlite_restart(s);
+    }
+}
 
-        if (s->lock.fd == NGX_INVALID_FILE
-            && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path,
-                                                   log)
-               != NGX_OK)
-        {
-            return;
-        }
 
-        if (ngx_http_webhook_sqlite_turn_take(&s->lock) != NGX_OK) {
-            return;
-        }
+/*
+ * Begins a log anew that has grown too long.  Nobody may write meanwhile, so
+ * that first of all nobody is left who reads for long: who fills the index is
+ * waited for, and what has come by then is checkpointed.
+ */
 
-        rc = sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_RESTART,
-                                       &pages, &done);
+static void
+ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s)
+{
+    if (s->lock.fd == NGX_INVALID_FILE
+        && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path,
+                                               s->log)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    if (ngx_http_webhook_sqlite_index_wait(&s->lock) != NGX_OK) {
+        return;
+    }
+
+    if (ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE) != -1
+        && ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK)
+    {
+        (void) ngx_http_webhook_sqlite_checkpoint(s,
+                                                  SQLITE_CHECKPOINT_RESTART);
 
         ngx_http_webhook_sqlite_turn_free(&s->lock);
     }
 
-    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY
-        && (rc & 0xff) != SQLITE_LOCKED)
-    {
+    ngx_http_webhook_sqlite_index_free(&s->lock);
+}
+
+
+/* Returns how long the log is, in pages, or -1. */
+
+static int
+ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s, int mode)
+{
+    int  rc, pages, done;
+
+    rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, &pages, &done);
+
+    if (rc == SQLITE_OK) {
+        return pages;
+    }
+
+    if ((rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED) {
         ngx_http_webhook_sqlite_failed(s, rc, "sqlite3_wal_checkpoint_v2");
     }
+
+    return -1;
 }
 
 

@@ -224,8 +224,13 @@ ngx_int_t ngx_http_webhook_sqlite_dead_take(
 void ngx_http_webhook_sqlite_dead_free(ngx_http_webhook_sqlite_lock_t *lock,
     ngx_uint_t owner);
 
-/* The right to fill the index: NGX_DECLINED where another has it. */
+/*
+ * The right to fill the index: NGX_DECLINED where another has it, or for who
+ * waits until nobody fills it.
+ */
 ngx_int_t ngx_http_webhook_sqlite_index_take(
+    ngx_http_webhook_sqlite_lock_t *lock);
+ngx_int_t ngx_http_webhook_sqlite_index_wait(
     ngx_http_webhook_sqlite_lock_t *lock);
 void ngx_http_webhook_sqlite_index_free(ngx_http_webhook_sqlite_lock_t *lock);
 

@@ -12,7 +12,8 @@
  *
  *     next, write    a turnstile of two: a writer takes "next", then "write",
  *                    then frees "next", so that who waits is served in turn
- *     index          held by who fills the index of lists
+ *     index          held by who fills the index of lists, or keeps it from
+ *                    being filled
  *     owner + n      held by the worker process that owner number n stands
  *                    for, as long as it lives
  *
@@ -220,6 +221,14 @@ ngx_http_webhook_sqlite_index_take(ngx_http_webhook_sqlite_lock_t *lock)
 {
     return ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_INDEX,
                                         F_WRLCK, F_OFD_SETLK);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_index_wait(ngx_http_webhook_sqlite_lock_t *lock)
+{
+    return ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_INDEX,
+                                        F_WRLCK, F_OFD_SETLKW);
 }
 
 
