@@ -186,6 +186,7 @@ typedef struct {
     ngx_shm_zone_t                 *metrics;          /* of counters */
     ngx_thread_pool_t              *write_pool;
     ngx_thread_pool_t              *read_pool;
+    ngx_thread_pool_t              *index_pool;
 
     /* set at run time */
 

@@ -75,8 +75,14 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return rv;
     }
 
-    rv = ngx_http_webhook_threads(cf, "webhook_read", "threads=4",
+    rv = ngx_http_webhook_threads(cf, "webhook_read", "threads=3",
                                   &wmcf->read_pool);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_http_webhook_threads(cf, "webhook_index", "threads=1",
+                                  &wmcf->index_pool);
     if (rv != NGX_CONF_OK) {
         return rv;
     }

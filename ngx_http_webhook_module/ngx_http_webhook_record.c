@@ -83,6 +83,7 @@ ngx_http_webhook_record_result(ngx_http_webhook_dispatch_t *dispatch,
     record->u.op.pool = d->pool;
     record->u.op.handler = ngx_http_webhook_record_done;
     record->u.op.data = record;
+    record->u.op.patient = !lane->target->rules.ordered;
 
     record->u.result.event_id = d->held->id;
     record->u.result.webhook_id = d->held->webhook_id;

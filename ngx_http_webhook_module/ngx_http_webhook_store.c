@@ -28,11 +28,16 @@
 #include "ngx_http_webhook_keys.h"
 #include "ngx_http_webhook_metrics.h"
 
+#include <sys/resource.h>
+
 
 #define NGX_HTTP_WEBHOOK_STORE_READERS  2
 #define NGX_HTTP_WEBHOOK_STORE_RETRY    1000    /* ms between opens */
 #define NGX_HTTP_WEBHOOK_STORE_BATCH    2048    /* operations */
 #define NGX_HTTP_WEBHOOK_STORE_BYTES    (16 * 1024 * 1024)
+#define NGX_HTTP_WEBHOOK_STORE_PATIENCE 1       /* ms */
+#define NGX_HTTP_WEBHOOK_STORE_PATIENT  16      /* operations that have it */
+#define NGX_HTTP_WEBHOOK_STORE_NICE     5
 
 
 /* A session and its thread's task: "busy" while the thread has them. */
@@ -63,11 +68,13 @@ struct ngx_http_webhook_store_s {
     ngx_http_webhook_engine_t          *engine;
     ngx_thread_pool_t                  *write_pool;
     ngx_thread_pool_t                  *read_pool;
+    ngx_thread_pool_t                  *index_pool;
     ngx_log_t                          *log;
 
     ngx_queue_t                         writes;     /* waiting */
     ngx_queue_t                         reads;
     ngx_uint_t                          waiting;
+    ngx_uint_t                          patient;    /* of the writes */
 
     ngx_http_webhook_store_agent_t      writer;
     ngx_http_webhook_store_agent_t      readers[NGX_HTTP_WEBHOOK_STORE_READERS];
@@ -83,6 +90,7 @@ struct ngx_http_webhook_store_s {
     ngx_uint_t                          holds;
     ngx_event_t                         hold;
     ngx_event_t                         gather;
+    ngx_event_t                         patience;
     ngx_connection_t                    dummy;
 };
 
@@ -118,6 +126,7 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->log = cycle->log;
     store->write_pool = wmcf->write_pool;
     store->read_pool = wmcf->read_pool;
+    store->index_pool = wmcf->index_pool;
 
     store->conf.wmcf = wmcf;
     store->conf.path = wmcf->store_path;
@@ -148,6 +157,10 @@ ngx_http_webhook_store_create(ngx_http_webhook_main_conf_t *wmcf,
     store->gather.handler = ngx_http_webhook_store_gather;
     store->gather.data = &store->dummy;
     store->gather.log = cycle->log;
+
+    store->patience.handler = ngx_http_webhook_store_gather;
+    store->patience.data = &store->dummy;
+    store->patience.log = cycle->log;
 
     if (ngx_http_webhook_store_agent(store, &store->writer,
                                      NGX_HTTP_WEBHOOK_WRITES, cycle->pool)
@@ -227,6 +240,17 @@ ngx_http_webhook_store_post(ngx_http_webhook_store_t *store,
     store->conf.wmcf->process->waiting = store->waiting;
     ngx_http_webhook_store_hold(store);
 
+    if (op->patient
+        && ++store->patient < NGX_HTTP_WEBHOOK_STORE_PATIENT
+        && !ngx_exiting)
+    {
+        if (!store->writer.busy && !store->patience.timer_set) {
+            ngx_add_timer(&store->patience, NGX_HTTP_WEBHOOK_STORE_PATIENCE);
+        }
+
+        return;
+    }
+
     /* when this turn of the event loop is over: what it brings belongs
        together */
 
@@ -269,6 +293,11 @@ ngx_http_webhook_store_start(ngx_http_webhook_store_t *store)
         }
 
         agent->size = i;
+        store->patient = 0;
+
+        if (store->patience.timer_set) {
+            ngx_del_timer(&store->patience);
+        }
 
         ngx_http_webhook_store_run(agent, store->write_pool);
     }
@@ -334,6 +363,14 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
 
         if (agent->session == NULL) {
             return;
+        }
+
+        if (agent->kind == NGX_HTTP_WEBHOOK_INDEXES) {
+
+            /* on Linux, of this thread alone, which nobody else uses: whoever
+               is waited for goes first */
+
+            (void) setpriority(PRIO_PROCESS, 0, NGX_HTTP_WEBHOOK_STORE_NICE);
         }
     }
 
@@ -414,7 +451,7 @@ ngx_http_webhook_store_done(ngx_event_t *ev)
             }
 
             if (agent->batch.unindexed && !store->indexer.busy) {
-                ngx_http_webhook_store_run(&store->indexer, store->read_pool);
+                ngx_http_webhook_store_run(&store->indexer, store->index_pool);
             }
 
         } else {

@@ -132,6 +132,9 @@ struct ngx_http_webhook_op_s {
     ngx_pool_t                      *pool;
     ngx_http_webhook_op_pt           handler;
     void                            *data;
+    unsigned                         patient:1;  /* nobody waits for it: it may
+                                                    wait for others, to share
+                                                    their transaction */
 };
 
 
