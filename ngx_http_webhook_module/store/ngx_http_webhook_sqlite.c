@@ -21,9 +21,10 @@
 #include "ngx_http_webhook_sqlite.h"
 
 
-#define NGX_HTTP_WEBHOOK_SQLITE_BUSY    5000           /* ms */
-#define NGX_HTTP_WEBHOOK_SQLITE_READ_BUSY  200         /* readers and
+#define NGX_HTTP_WEBHOOK_SQLITE_BUSY          5000     /* ms */
+#define NGX_HTTP_WEBHOOK_SQLITE_READ_BUSY     200      /* readers and
                                                           checkpoints */
+#define NGX_HTTP_WEBHOOK_SQLITE_RESTART_BUSY  50       /* all writers wait */
 
 
 static void *ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
@@ -715,6 +716,8 @@ ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s)
     if (ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE) != -1
         && ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK)
     {
+        (void) sqlite3_busy_timeout(s->db,
+                                    NGX_HTTP_WEBHOOK_SQLITE_RESTART_BUSY);
         (void) ngx_http_webhook_sqlite_checkpoint(s,
                                                   SQLITE_CHECKPOINT_RESTART);
 
