@@ -67,6 +67,22 @@ isnt($t->wait_event('acme', $id, 'delivered')->{delivered_at}, $delivered_at, 'a
 gone($w);
 refused('retry', $id, '409 webhook_deleted', 'not to a webhook that is gone');
 
+# asked for twice before its turn comes, it stays what it was
+
+$w = webhook('/ok', ordered => \1);
+$t->ingest('acme', 'a', 'true');
+$id = first($w, 'delivered');
+change($w, { url => $t->url('/hang') });
+$t->ingest('acme', 'a', 'false');
+my $head = first($w, 'pending');
+$t->wait_for('it to arrive', sub { grep { $_->{headers}{'x-webhook-event-id'} eq $head } $t->received });
+retry($id);
+WebhookTest::sh('sqlite3 -cmd ".timeout 5000" ' . $t->store . " 'UPDATE webhook_event"
+                . " SET due_at = due_at + 3600000 WHERE extra = 2'");
+retry($id);
+is(cancel($id)->{status}, 'delivered', 'one that was asked for twice stays delivered');
+gone($w);
+
 # a pending one keeps its schedule
 
 $w = webhook('/fail/2/x', retry_delays => [ '1h', '2h' ]);

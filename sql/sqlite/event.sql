@@ -53,9 +53,12 @@ WHERE id IN (SELECT id FROM webhook_event
              WHERE webhook_id = ?1 AND status = 0 AND owner = 0 LIMIT ?2);
 
 -- name: event_retry
--- Makes an attempt due at ?2 that is not of the schedule.
+-- Makes an attempt due at ?2 that is not of the schedule.  One that waits for
+-- such an attempt already goes on from where it was before that.
 UPDATE webhook_event
-SET status = 0, extra = status + 1, resume_at = due_at, due_at = ?2
+SET status = 0, due_at = ?2,
+    extra = iif(status = 0 AND extra <> 0, extra, status + 1),
+    resume_at = iif(status = 0 AND extra <> 0, resume_at, due_at)
 WHERE id = ?1;
 
 -- name: attempt_previous
