@@ -370,7 +370,9 @@ ngx_http_webhook_store_thread(void *data, ngx_log_t *log)
             /* on Linux, of this thread alone, which nobody else uses: whoever
                is waited for goes first */
 
-            (void) setpriority(PRIO_PROCESS, 0, NGX_HTTP_WEBHOOK_STORE_NICE);
+            (void) setpriority(PRIO_PROCESS, 0,
+                               getpriority(PRIO_PROCESS, 0)
+                               + NGX_HTTP_WEBHOOK_STORE_NICE);
         }
     }
 

@@ -34,6 +34,13 @@ typedef struct {
 } ngx_http_webhook_cell_t;
 
 
+typedef ngx_int_t (*ngx_http_webhook_count_pt)(ngx_http_webhook_window_t *w,
+    ngx_array_t *cells);
+
+
+static ngx_int_t ngx_http_webhook_count_cells(ngx_http_webhook_window_t *w,
+    ngx_uint_t most, ngx_http_webhook_count_pt make,
+    ngx_http_webhook_sql_e name, ngx_uint_t keys, ngx_uint_t counts);
 static ngx_int_t ngx_http_webhook_count_attempts(ngx_http_webhook_window_t *w,
     ngx_array_t *buckets);
 static ngx_int_t ngx_http_webhook_count_volumes(ngx_http_webhook_window_t *w,
@@ -56,30 +63,62 @@ static ngx_int_t ngx_http_webhook_count_row(ngx_http_webhook_window_t *w,
 ngx_int_t
 ngx_http_webhook_sqlite_count(ngx_http_webhook_window_t *w)
 {
-    ngx_array_t  buckets, volumes;
+    ngx_uint_t  attempts, volumes;
 
-    if (ngx_array_init(&buckets, w->pool, 64, sizeof(ngx_http_webhook_cell_t))
-            != NGX_OK
-        || ngx_array_init(&volumes, w->pool, 64,
-                          sizeof(ngx_http_webhook_cell_t))
-            != NGX_OK)
+    /* at most so many, with those of all webhooks of a company */
+
+    attempts = 2 * w->attempts.nelts;
+    volumes = attempts + 2 * w->events.nelts + w->messages.nelts;
+
+    if (ngx_http_webhook_count_cells(w, attempts,
+                                     ngx_http_webhook_count_attempts,
+                                     NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS,
+                                     6, 2)
+        != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    if (ngx_http_webhook_count_attempts(w, &buckets) != NGX_OK
-        || ngx_http_webhook_count_volumes(w, &volumes) != NGX_OK
-        || ngx_http_webhook_count_write(w, &buckets,
-                                       NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS,
-                                       6, 2)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_http_webhook_count_write(w, &volumes,
+    return ngx_http_webhook_count_cells(w, volumes,
+                                    ngx_http_webhook_count_volumes,
                                     NGX_HTTP_WEBHOOK_SQL_INDEX_STATISTICS_NAME,
                                     4, 5);
+}
+
+
+/* Makes cells and writes them; their memory is given back. */
+
+static ngx_int_t
+ngx_http_webhook_count_cells(ngx_http_webhook_window_t *w, ngx_uint_t most,
+    ngx_http_webhook_count_pt make, ngx_http_webhook_sql_e name,
+    ngx_uint_t keys, ngx_uint_t counts)
+{
+    ngx_int_t    rc;
+    ngx_pool_t  *pool;
+    ngx_array_t  cells;
+
+    if (most == 0) {
+        return NGX_OK;
+    }
+
+    pool = ngx_create_pool(512, w->s->log);
+    if (pool == NULL) {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_array_init(&cells, pool, most, sizeof(ngx_http_webhook_cell_t));
+
+    if (rc == NGX_OK) {
+        rc = make(w, &cells);
+    }
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_webhook_count_write(w, &cells, name, keys, counts);
+    }
+
+    ngx_destroy_pool(pool);
+
+    return rc;
 }
 
 

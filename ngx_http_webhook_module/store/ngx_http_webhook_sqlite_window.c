@@ -100,17 +100,19 @@ ngx_http_webhook_window_init(ngx_http_webhook_window_t *w)
     ngx_rbtree_init(&w->names, &w->names_sentinel,
                     ngx_str_rbtree_insert_value);
 
-    if (ngx_array_init(&w->messages, w->pool, 64,
+    /* memory that is not used is none */
+
+    if (ngx_array_init(&w->messages, w->pool, NGX_HTTP_WEBHOOK_INDEX_WINDOW,
                        sizeof(ngx_http_webhook_window_message_t))
             != NGX_OK
-        || ngx_array_init(&w->events, w->pool, 64,
+        || ngx_array_init(&w->events, w->pool, NGX_HTTP_WEBHOOK_INDEX_WINDOW,
                           sizeof(ngx_http_webhook_window_event_t))
             != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_array_init(&w->attempts, w->pool, 64,
+    return ngx_array_init(&w->attempts, w->pool, NGX_HTTP_WEBHOOK_INDEX_WINDOW,
                           sizeof(ngx_http_webhook_window_attempt_t));
 }
 
@@ -414,7 +416,8 @@ ngx_http_webhook_window_name(ngx_http_webhook_window_t *w, sqlite3_stmt *stmt,
     name->node.str.data = ngx_pstrdup(w->pool, &text);
 
     if (name->node.str.data == NULL
-        || ngx_http_webhook_window_name_id(w, &text, &name->id) != NGX_OK)
+        || ngx_http_webhook_window_name_id(w, &name->node.str, &name->id)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
