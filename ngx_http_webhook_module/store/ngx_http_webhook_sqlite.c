@@ -52,7 +52,8 @@ static void ngx_http_webhook_sqlite_read(void *session,
 static int ngx_http_webhook_sqlite_logged(void *data, sqlite3 *db,
     const char *name, int pages);
 static void ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log);
-static void ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s);
+static void ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s,
+    int pages);
 static int ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s,
     int mode);
 static void ngx_http_webhook_sqlite_close(void *session);
@@ -670,8 +671,9 @@ ngx_http_webhook_sqlite_logged(void *data, sqlite3 *db, const char *name,
 
 
 /*
- * A checkpoint beside the writers.  It does as much as readers let it; under
- * load the log's end is never reached, and the log grows.
+ * A checkpoint beside the writers, one for all workers.  It does as much as
+ * readers let it; under load the log's end is never reached, and the log
+ * grows.
  */
 
 static void
@@ -684,38 +686,46 @@ ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log)
     s->log = log;
     s->lock.log = log;
 
-    pages = ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
-
-    if (pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART) {
-        ngx_http_webhook_sqlite_restart(s);
-    }
-}
-
-
-/*
- * Begins a log anew that has grown too long.  Nobody may write meanwhile, so
- * that first of all nobody is left who reads for long: who fills the index is
- * waited for, and what has come by then is checkpointed.
- */
-
-static void
-ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s)
-{
     if (s->lock.fd == NGX_INVALID_FILE
-        && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path,
-                                               s->log)
+        && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path, log)
            != NGX_OK)
     {
         return;
     }
 
-    if (ngx_http_webhook_sqlite_index_wait(&s->lock) != NGX_OK) {
+    if (ngx_http_webhook_sqlite_settle_take(&s->lock) != NGX_OK) {
+        return;                              /* another worker does it */
+    }
+
+    pages = ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+
+    if (pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART) {
+        ngx_http_webhook_sqlite_restart(s, pages);
+    }
+
+    ngx_http_webhook_sqlite_settle_free(&s->lock);
+}
+
+
+/*
+ * Begins a log anew that has grown too long.  Nobody may write meanwhile, so
+ * that nobody should be there who reads for long: while the index is filled,
+ * it is put off until the next checkpoint, unless that was so for long.
+ */
+
+static void
+ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
+{
+    ngx_uint_t  alone;
+
+    alone = (ngx_http_webhook_sqlite_index_take(&s->lock) == NGX_OK);
+
+    if (!alone && pages < NGX_HTTP_WEBHOOK_SQLITE_RESTART_LATE) {
         return;
     }
 
-    if (ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE) != -1
-        && ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK)
-    {
+    if (ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK) {
+
         (void) sqlite3_busy_timeout(s->db,
                                     NGX_HTTP_WEBHOOK_SQLITE_RESTART_BUSY);
         (void) ngx_http_webhook_sqlite_checkpoint(s,
@@ -724,7 +734,9 @@ ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s)
         ngx_http_webhook_sqlite_turn_free(&s->lock);
     }
 
-    ngx_http_webhook_sqlite_index_free(&s->lock);
+    if (alone) {
+        ngx_http_webhook_sqlite_index_free(&s->lock);
+    }
 }
 
 

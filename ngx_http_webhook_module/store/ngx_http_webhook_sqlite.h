@@ -31,11 +31,13 @@
 #define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     4096  /* pages of the log from one
                                                     checkpoint to the next */
 #define NGX_HTTP_WEBHOOK_SQLITE_RESTART    16384 /* before one that makes
-                                                    writers wait */
+                                                    writers wait, */
+#define NGX_HTTP_WEBHOOK_SQLITE_RESTART_LATE 65536 /* and for readers, too */
 #define NGX_HTTP_WEBHOOK_SQLITE_INDEX      1000  /* ms between windows */
 #define NGX_HTTP_WEBHOOK_SQLITE_SLICE      20000 /* rows a page looks at */
 #define NGX_HTTP_WEBHOOK_SQLITE_LOOK       25    /* ms, and so long */
 
+#define NGX_HTTP_WEBHOOK_INDEX_WINDOW      16000 /* rows of a kind */
 #define NGX_HTTP_WEBHOOK_INDEX_MINUTE      60000 /* ms, a bucket */
 #define NGX_HTTP_WEBHOOK_INDEX_HOUR        3600000
 #define NGX_HTTP_WEBHOOK_INDEX_DAY         86400000
@@ -225,14 +227,16 @@ void ngx_http_webhook_sqlite_dead_free(ngx_http_webhook_sqlite_lock_t *lock,
     ngx_uint_t owner);
 
 /*
- * The right to fill the index: NGX_DECLINED where another has it, or for who
- * waits until nobody fills it.
+ * The right to fill the index, and that to make checkpoints: NGX_DECLINED
+ * where another has it.
  */
 ngx_int_t ngx_http_webhook_sqlite_index_take(
     ngx_http_webhook_sqlite_lock_t *lock);
-ngx_int_t ngx_http_webhook_sqlite_index_wait(
-    ngx_http_webhook_sqlite_lock_t *lock);
 void ngx_http_webhook_sqlite_index_free(ngx_http_webhook_sqlite_lock_t *lock);
+ngx_int_t ngx_http_webhook_sqlite_settle_take(
+    ngx_http_webhook_sqlite_lock_t *lock);
+void ngx_http_webhook_sqlite_settle_free(
+    ngx_http_webhook_sqlite_lock_t *lock);
 
 /* Returns 1 where somebody has removed the file: nobody else has its locks. */
 ngx_uint_t ngx_http_webhook_sqlite_lock_lost(

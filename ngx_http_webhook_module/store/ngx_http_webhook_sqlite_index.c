@@ -24,7 +24,6 @@
 
 
 #define NGX_HTTP_WEBHOOK_INDEX_VERSION  4
-#define NGX_HTTP_WEBHOOK_INDEX_WINDOW   16000   /* rows */
 #define NGX_HTTP_WEBHOOK_INDEX_BUDGET   500     /* ms a call */
 #define NGX_HTTP_WEBHOOK_INDEX_RETRY    10000   /* ms, after a failure */
 
@@ -424,7 +423,7 @@ ngx_http_webhook_sqlite_index_check(ngx_http_webhook_sqlite_t *s)
     sqlite3_stmt  *stmt;
 
     if (ngx_http_webhook_sqlite_index_take(&s->lock) != NGX_OK) {
-        return;                              /* who fills it has looked */
+        return;                              /* who opened it has looked */
     }
 
     if (ngx_http_webhook_sqlite_index_attach(s, 0) == NGX_OK) {

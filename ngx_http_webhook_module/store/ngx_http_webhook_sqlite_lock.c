@@ -14,6 +14,7 @@
  *                    then frees "next", so that who waits is served in turn
  *     index          held by who fills the index of lists, or keeps it from
  *                    being filled
+ *     settle         held by who makes a checkpoint
  *     owner + n      held by the worker process that owner number n stands
  *                    for, as long as it lives
  *
@@ -30,6 +31,7 @@
 #define NGX_HTTP_WEBHOOK_LOCK_NEXT    4096
 #define NGX_HTTP_WEBHOOK_LOCK_WRITE   4097
 #define NGX_HTTP_WEBHOOK_LOCK_INDEX   4098
+#define NGX_HTTP_WEBHOOK_LOCK_SETTLE  4099
 #define NGX_HTTP_WEBHOOK_LOCK_OWNER   8192
 
 #define NGX_HTTP_WEBHOOK_OWNERS       4096
@@ -224,18 +226,26 @@ ngx_http_webhook_sqlite_index_take(ngx_http_webhook_sqlite_lock_t *lock)
 }
 
 
-ngx_int_t
-ngx_http_webhook_sqlite_index_wait(ngx_http_webhook_sqlite_lock_t *lock)
-{
-    return ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_INDEX,
-                                        F_WRLCK, F_OFD_SETLKW);
-}
-
-
 void
 ngx_http_webhook_sqlite_index_free(ngx_http_webhook_sqlite_lock_t *lock)
 {
     (void) ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_INDEX,
+                                        F_UNLCK, F_OFD_SETLK);
+}
+
+
+ngx_int_t
+ngx_http_webhook_sqlite_settle_take(ngx_http_webhook_sqlite_lock_t *lock)
+{
+    return ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_SETTLE,
+                                        F_WRLCK, F_OFD_SETLK);
+}
+
+
+void
+ngx_http_webhook_sqlite_settle_free(ngx_http_webhook_sqlite_lock_t *lock)
+{
+    (void) ngx_http_webhook_sqlite_byte(lock, NGX_HTTP_WEBHOOK_LOCK_SETTLE,
                                         F_UNLCK, F_OFD_SETLK);
 }
 
