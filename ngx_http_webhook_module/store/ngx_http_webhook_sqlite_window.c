@@ -6,9 +6,8 @@
 
 /*
  * A window of the index of lists: each row of the store is read once, and each
- * list gets its rows sorted, so that a page of it is touched once.  SQLite did
- * all of this by itself from one statement for each list, at twice the cost:
- * it looked for the message and the name of each row anew.
+ * list gets its rows sorted, so that a page of it is touched once.  A statement
+ * for each list would look for the message and the name of each row anew.
  */
 
 
