@@ -25,6 +25,7 @@
 #define NGX_HTTP_WEBHOOK_SQLITE_READ_BUSY     200      /* readers and
                                                           checkpoints */
 #define NGX_HTTP_WEBHOOK_SQLITE_RESTART_BUSY  50       /* all writers wait */
+#define NGX_HTTP_WEBHOOK_SQLITE_PASSES        2        /* before that */
 
 
 static void *ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
@@ -716,12 +717,19 @@ ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log)
 static void
 ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
 {
-    ngx_uint_t  alone;
+    ngx_uint_t  i, alone;
 
     alone = (ngx_http_webhook_sqlite_index_take(&s->lock) == NGX_OK);
 
     if (!alone && pages < NGX_HTTP_WEBHOOK_SQLITE_RESTART_LATE) {
         return;
+    }
+
+    /* each leaves what has come meanwhile, which is less and less */
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_SQLITE_PASSES; i++) {
+        (void) ngx_http_webhook_sqlite_checkpoint(s,
+                                                  SQLITE_CHECKPOINT_PASSIVE);
     }
 
     if (ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK) {
