@@ -10,6 +10,8 @@ use List::Util qw(max min sum0);
 use Time::HiRes qw(time);
 use WebhookTest;
 
+use constant SLOPE => 128;
+
 sub new {
     my ($class, %o) = @_;
     return bless { %o, bad => 0, summary => [] }, $class;
@@ -245,7 +247,8 @@ sub flat {
 
 # How much more memory a worker has for each event that it handles, while all is
 # well: the median of the slopes between any two samples, so that a single step is
-# none.  Less than 64 bytes, once that makes more than a megabyte.
+# none.  Less than SLOPE bytes, once that makes more than two megabytes: a worker
+# that is minutes old still fills its caches of pages.
 
 sub slope {
     my ($self, $rate, $samples, $enough) = @_;
@@ -270,10 +273,10 @@ sub slope {
 
     my $text = sprintf 'at most %.1f bytes more for each of %d events', $most, $events;
 
-    $events * 64 < 1048576
+    $events * SLOPE < 2 * 1048576
         ? print "note memory of workers: $text, too few to judge
 "
-        : $self->check("memory of workers grows by $text", $most > 64 ? $most : ());
+        : $self->check("memory of workers grows by $text", $most > SLOPE ? $most : ());
 }
 
 # What a process has for itself, in kB: without what is mapped.
