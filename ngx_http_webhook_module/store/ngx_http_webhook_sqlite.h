@@ -30,9 +30,6 @@
 #define NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER   400   /* ms; claims come every 500 */
 #define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     4096  /* pages of the log from one
                                                     checkpoint to the next */
-#define NGX_HTTP_WEBHOOK_SQLITE_RESTART    16384 /* before one that makes
-                                                    writers wait, */
-#define NGX_HTTP_WEBHOOK_SQLITE_RESTART_LATE 65536 /* and for readers, too */
 #define NGX_HTTP_WEBHOOK_SQLITE_INDEX      1000  /* ms between windows */
 #define NGX_HTTP_WEBHOOK_SQLITE_SLICE      20000 /* rows a page looks at */
 #define NGX_HTTP_WEBHOOK_SQLITE_LOOK       25    /* ms, and so long */
@@ -200,6 +197,12 @@ void ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
 
 /* Makes a new store, brings an old one up to date, refuses one too new. */
 ngx_int_t ngx_http_webhook_sqlite_migrate(ngx_http_webhook_sqlite_t *s);
+
+
+/* sqlite_settle.c */
+
+/* A checkpoint, in a thread of its own; what fails is logged. */
+void ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log);
 
 
 /* sqlite_lock.c */

@@ -1,0 +1,120 @@
+
+/*
+ * Copyright (C) the ngx_http_webhook_module authors
+ */
+
+
+/*
+ * Checkpoints beside the writers, by one worker at a time.  Each does as much
+ * as readers let it; under load the log's end is never reached, and the log
+ * grows, until it is begun anew.
+ */
+
+
+#include "ngx_http_webhook_sqlite.h"
+
+
+#define NGX_HTTP_WEBHOOK_SQLITE_RESTART       16384    /* pages of the log,
+                                                          before one that makes
+                                                          writers wait, */
+#define NGX_HTTP_WEBHOOK_SQLITE_RESTART_LATE  65536    /* and for readers */
+#define NGX_HTTP_WEBHOOK_SQLITE_RESTART_BUSY  50       /* ms */
+#define NGX_HTTP_WEBHOOK_SQLITE_PASSES        2        /* before that */
+
+
+static void ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s,
+    int pages);
+static int ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s,
+    int mode);
+
+
+void
+ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log)
+{
+    ngx_http_webhook_sqlite_t *s = session;
+
+    int  pages;
+
+    s->log = log;
+    s->lock.log = log;
+
+    if (s->lock.fd == NGX_INVALID_FILE
+        && ngx_http_webhook_sqlite_lock_attach(&s->lock, &s->conf->path, log)
+           != NGX_OK)
+    {
+        return;
+    }
+
+    if (ngx_http_webhook_sqlite_settle_take(&s->lock) != NGX_OK) {
+        return;                              /* another worker does it */
+    }
+
+    pages = ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+
+    if (pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART) {
+        ngx_http_webhook_sqlite_restart(s, pages);
+    }
+
+    ngx_http_webhook_sqlite_settle_free(&s->lock);
+}
+
+
+/*
+ * Begins a log anew that has grown too long.  Nobody may write meanwhile, so
+ * that nobody should be there who reads for long: while the index is filled,
+ * it is put off until the next checkpoint, unless that was so for long.
+ */
+
+static void
+ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
+{
+    ngx_uint_t  i, alone;
+
+    alone = (ngx_http_webhook_sqlite_index_take(&s->lock) == NGX_OK);
+
+    if (!alone && pages < NGX_HTTP_WEBHOOK_SQLITE_RESTART_LATE) {
+        return;
+    }
+
+    /* each leaves what has come meanwhile, which is less and less */
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_SQLITE_PASSES; i++) {
+        (void) ngx_http_webhook_sqlite_checkpoint(s,
+                                                  SQLITE_CHECKPOINT_PASSIVE);
+    }
+
+    if (ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK) {
+
+        (void) sqlite3_busy_timeout(s->db,
+                                    NGX_HTTP_WEBHOOK_SQLITE_RESTART_BUSY);
+        (void) ngx_http_webhook_sqlite_checkpoint(s,
+                                                  SQLITE_CHECKPOINT_RESTART);
+
+        ngx_http_webhook_sqlite_turn_free(&s->lock);
+    }
+
+    if (alone) {
+        ngx_http_webhook_sqlite_index_free(&s->lock);
+    }
+}
+
+
+/* Returns how long the log is, in pages, or -1. */
+
+static int
+ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s, int mode)
+{
+    int  rc, pages, done;
+
+    rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, &pages, &done);
+
+    if (rc == SQLITE_OK) {
+        return pages;
+    }
+
+    if ((rc & 0xff) != SQLITE_BUSY && (rc & 0xff) != SQLITE_LOCKED) {
+        ngx_http_webhook_sqlite_failed(s, rc, "sqlite3_wal_checkpoint_v2");
+    }
+
+    return -1;
+}
