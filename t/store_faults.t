@@ -123,6 +123,31 @@ for ([commit     => 'sync EIO wal', $broken, 503, 200],
     %refused = ();
 }
 
+# who reads keeps checkpoints from the end of the log; what they copy goes to the
+# disk all the same, and where it cannot, that is told
+
+restart('QUIT');
+post();
+settle();
+open my $reader, '|-', 'sqlite3 -readonly ' . $t->store or die "sqlite3: $!";
+$reader->autoflush(1);
+print $reader "BEGIN; SELECT 1 FROM store WHERE id > 1;\n.shell touch " . $t->dir . "/reads\n";
+$t->wait_for('a reader', sub { -e $t->dir . '/reads' });
+
+my $told = $t->log_lines(qr/\[crit\].*xSync/);
+order('sync EIO db');
+my $size = grow(0);
+$t->wait_for('a checkpoint', \&taken);
+$t->wait_for('a line of it', sub { $t->log_lines(qr/\[crit\].*xSync.*\bdisk\b/) > $told });
+ok(!checkpointed(), 'sync EIO db, a reader: the write-ahead log stays');
+is(answer(post()), 202, 'sync EIO db, a reader: an event: 202');
+
+order('');
+close $reader;
+grow($size);
+$t->wait_for('a checkpoint', \&checkpointed);
+audit('sync EIO db, a reader, over');
+
 # nginx is killed before it has kept anything after an event that was refused
 
 order('sync EIO wal');
@@ -183,10 +208,10 @@ sub answer {
                        @{ $r->{headers} }{'content-type', 'retry-after'}, $code;
 }
 
-# A checkpoint begins when the write-ahead log has grown by 4096 pages.
+# A checkpoint begins when the write-ahead log has grown by 2048 pages.
 
 sub grow {
-    my $size = $_[0] + 4096 * (4096 + 24);
+    my $size = $_[0] + 2048 * (4096 + 24);
 
     while (-s $t->store . '-wal' < $size) {
         post('unwanted', 250_000)->{status} == 202 or last;

@@ -28,7 +28,7 @@
                                                     key opens */
 #define NGX_HTTP_WEBHOOK_SQLITE_LOOKS      64    /* webhooks a claim */
 #define NGX_HTTP_WEBHOOK_SQLITE_TAKEOVER   400   /* ms; claims come every 500 */
-#define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     4096  /* pages of the log from one
+#define NGX_HTTP_WEBHOOK_SQLITE_SETTLE     2048  /* pages of the log from one
                                                     checkpoint to the next */
 #define NGX_HTTP_WEBHOOK_SQLITE_INDEX      1000  /* ms between windows */
 #define NGX_HTTP_WEBHOOK_SQLITE_SLICE      20000 /* rows a page looks at */

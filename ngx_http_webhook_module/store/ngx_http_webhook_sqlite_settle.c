@@ -8,6 +8,9 @@
  * Checkpoints beside the writers, by one worker at a time.  Each does as much
  * as readers let it; under load the log's end is never reached, and the log
  * grows, until it is begun anew.
+ *
+ * What they copy is put on the disk at once.  SQLite does that when the end is
+ * reached, and a commit waits for its few pages behind all those that gathered.
  */
 
 
@@ -24,8 +27,10 @@
 
 static void ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s,
     int pages);
+static int ngx_http_webhook_sqlite_pass(ngx_http_webhook_sqlite_t *s);
 static int ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s,
-    int mode);
+    int mode, int *left);
+static ngx_int_t ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s);
 
 
 void
@@ -49,7 +54,7 @@ ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log)
         return;                              /* another worker does it */
     }
 
-    pages = ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
+    pages = ngx_http_webhook_sqlite_pass(s);
 
     if (pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART) {
         ngx_http_webhook_sqlite_restart(s, pages);
@@ -68,6 +73,7 @@ ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log)
 static void
 ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
 {
+    int         left;
     ngx_uint_t  i, alone;
 
     alone = (ngx_http_webhook_sqlite_index_take(&s->lock) == NGX_OK);
@@ -78,17 +84,18 @@ ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
 
     /* each leaves what has come meanwhile, which is less and less */
 
-    for (i = 0; i < NGX_HTTP_WEBHOOK_SQLITE_PASSES; i++) {
-        (void) ngx_http_webhook_sqlite_checkpoint(s,
-                                                  SQLITE_CHECKPOINT_PASSIVE);
+    for (i = 0; pages >= 0 && i < NGX_HTTP_WEBHOOK_SQLITE_PASSES; i++) {
+        pages = ngx_http_webhook_sqlite_pass(s);
     }
 
-    if (ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK) {
+    if (pages >= 0
+        && ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK)
+    {
 
         (void) sqlite3_busy_timeout(s->db,
                                     NGX_HTTP_WEBHOOK_SQLITE_RESTART_BUSY);
-        (void) ngx_http_webhook_sqlite_checkpoint(s,
-                                                  SQLITE_CHECKPOINT_RESTART);
+        (void) ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_RESTART,
+                                                  &left);
 
         ngx_http_webhook_sqlite_turn_free(&s->lock);
     }
@@ -102,13 +109,33 @@ ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
 /* Returns how long the log is, in pages, or -1. */
 
 static int
-ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s, int mode)
+ngx_http_webhook_sqlite_pass(ngx_http_webhook_sqlite_t *s)
+{
+    int  pages, left;
+
+    pages = ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE,
+                                               &left);
+
+    if (pages >= 0 && left && ngx_http_webhook_sqlite_sync(s) != NGX_OK) {
+        return -1;
+    }
+
+    return pages;
+}
+
+
+/* The same; "left" is how much of it is still to be copied. */
+
+static int
+ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s, int mode,
+    int *left)
 {
     int  rc, pages, done;
 
     rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, &pages, &done);
 
     if (rc == SQLITE_OK) {
+        *left = pages - done;
         return pages;
     }
 
@@ -117,4 +144,25 @@ ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s, int mode)
     }
 
     return -1;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s)
+{
+    int            rc;
+    sqlite3_file  *file;
+
+    rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+    if (rc == SQLITE_OK) {
+        rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+    }
+
+    if (rc != SQLITE_OK) {
+        ngx_http_webhook_sqlite_failed(s, rc, "xSync");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
