@@ -26,6 +26,8 @@
 #define NGX_HTTP_WEBHOOK_INDEX_VERSION  4
 #define NGX_HTTP_WEBHOOK_INDEX_BUDGET   500     /* ms a call */
 #define NGX_HTTP_WEBHOOK_INDEX_RETRY    10000   /* ms, after a failure */
+#define NGX_HTTP_WEBHOOK_INDEX_YIELD    1000    /* SQLite's instructions, some
+                                                   30 rows and 100 us */
 
 
 static ngx_int_t ngx_http_webhook_sqlite_index_turn(
@@ -43,6 +45,7 @@ static ngx_int_t ngx_http_webhook_sqlite_index_open(
     ngx_http_webhook_sqlite_t *s, ngx_uint_t create);
 static ngx_int_t ngx_http_webhook_sqlite_index_make(
     ngx_http_webhook_sqlite_t *s);
+static int ngx_http_webhook_sqlite_index_yield(void *data);
 static ngx_int_t ngx_http_webhook_sqlite_index_window(
     ngx_http_webhook_sqlite_t *s, ngx_uint_t *more);
 static ngx_int_t ngx_http_webhook_sqlite_index_move(
@@ -380,8 +383,25 @@ ngx_http_webhook_sqlite_index_make(ngx_http_webhook_sqlite_t *s)
         return NGX_ERROR;
     }
 
+    sqlite3_progress_handler(s->db, NGX_HTTP_WEBHOOK_INDEX_YIELD,
+                             ngx_http_webhook_sqlite_index_yield, NULL);
+
     return ngx_http_webhook_sqlite_named(s,
                                        NGX_HTTP_WEBHOOK_SQL_INDEX_MOVED_TABLE);
+}
+
+
+/*
+ * Whoever is waited for would else wait for the end of this thread's time
+ * slice, some ms, where there is no other processor for it.
+ */
+
+static int
+ngx_http_webhook_sqlite_index_yield(void *data)
+{
+    ngx_sched_yield();
+
+    return 0;                                /* go on */
 }
 
 

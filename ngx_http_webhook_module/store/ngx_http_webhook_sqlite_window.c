@@ -14,8 +14,7 @@
 #include "ngx_http_webhook_sqlite_window.h"
 
 
-#define NGX_HTTP_WEBHOOK_WINDOW_POOL   65536
-#define NGX_HTTP_WEBHOOK_WINDOW_YIELD  32         /* rows, about 100 us */
+#define NGX_HTTP_WEBHOOK_WINDOW_POOL  65536
 
 
 /* A name of events, and its number in the index. */
@@ -62,7 +61,6 @@ static ngx_int_t ngx_http_webhook_window_list(ngx_http_webhook_window_t *w,
     ngx_http_webhook_window_key_t *rows, ngx_uint_t n);
 static int ngx_libc_cdecl ngx_http_webhook_window_compare(const void *one,
     const void *two);
-static void ngx_http_webhook_window_yield(ngx_http_webhook_window_t *w);
 
 
 ngx_int_t
@@ -164,8 +162,6 @@ ngx_http_webhook_window_messages(ngx_http_webhook_window_t *w)
 
     while ((rc = ngx_http_webhook_sqlite_step(w->s, stmt)) == NGX_OK) {
 
-        ngx_http_webhook_window_yield(w);
-
         message = ngx_array_push(&w->messages);
         if (message == NULL) {
             return NGX_ERROR;
@@ -195,8 +191,6 @@ ngx_http_webhook_window_events(ngx_http_webhook_window_t *w)
     stmt = ngx_http_webhook_window_rows(w, NGX_HTTP_WEBHOOK_SQL_INDEX_EVENTS);
 
     while ((rc = ngx_http_webhook_sqlite_step(w->s, stmt)) == NGX_OK) {
-
-        ngx_http_webhook_window_yield(w);
 
         event = ngx_array_push(&w->events);
         if (event == NULL) {
@@ -268,8 +262,6 @@ ngx_http_webhook_window_attempts(ngx_http_webhook_window_t *w)
                                         NGX_HTTP_WEBHOOK_SQL_INDEX_ATTEMPTS);
 
     while ((rc = ngx_http_webhook_sqlite_step(w->s, stmt)) == NGX_OK) {
-
-        ngx_http_webhook_window_yield(w);
 
         rc = ngx_http_webhook_window_event(w, sqlite3_column_int64(stmt, 1),
                                            &event);
@@ -627,9 +619,6 @@ ngx_http_webhook_window_list(ngx_http_webhook_window_t *w,
               ngx_http_webhook_window_compare);
 
     for (i = 0; i < n; i++) {
-
-        ngx_http_webhook_window_yield(w);
-
         if (ngx_http_webhook_sqlite_run(w->s, name, columns, rows[i].key[0],
                                         rows[i].key[1], rows[i].key[2])
             != NGX_OK)
@@ -658,18 +647,4 @@ ngx_http_webhook_window_compare(const void *one, const void *two)
     }
 
     return 0;
-}
-
-
-/*
- * For each row.  Whoever is waited for would else wait for the end of this
- * thread's time slice, some ms, where there is no other processor for it.
- */
-
-static void
-ngx_http_webhook_window_yield(ngx_http_webhook_window_t *w)
-{
-    if (++w->rows % NGX_HTTP_WEBHOOK_WINDOW_YIELD == 0) {
-        ngx_sched_yield();
-    }
 }

@@ -59,7 +59,6 @@ typedef struct {
     ngx_array_t                      attempts;
     ngx_rbtree_t                     names;
     ngx_rbtree_node_t                names_sentinel;
-    ngx_uint_t                       rows;       /* seen */
 } ngx_http_webhook_window_t;
 
 
