@@ -9,8 +9,9 @@
  * as readers let it; under load the log's end is never reached, and the log
  * grows, until it is begun anew.
  *
- * What they copy is put on the disk at once.  SQLite does that when the end is
- * reached, and a commit waits for its few pages behind all those that gathered.
+ * What they copy is put on the disk at once.  SQLite does that only where no
+ * commit came meanwhile, and then a commit waits for its few pages behind all
+ * those that gathered.
  */
 
 
@@ -29,7 +30,7 @@ static void ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s,
     int pages);
 static int ngx_http_webhook_sqlite_pass(ngx_http_webhook_sqlite_t *s);
 static int ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s,
-    int mode, int *left);
+    int mode);
 static ngx_int_t ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s);
 
 
@@ -73,7 +74,6 @@ ngx_http_webhook_sqlite_settle(void *session, ngx_log_t *log)
 static void
 ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
 {
-    int         left;
     ngx_uint_t  i, alone;
 
     alone = (ngx_http_webhook_sqlite_index_take(&s->lock) == NGX_OK);
@@ -84,18 +84,21 @@ ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
 
     /* each leaves what has come meanwhile, which is less and less */
 
-    for (i = 0; pages >= 0 && i < NGX_HTTP_WEBHOOK_SQLITE_PASSES; i++) {
+    for (i = 0;
+         pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART
+         && i < NGX_HTTP_WEBHOOK_SQLITE_PASSES;
+         i++)
+    {
         pages = ngx_http_webhook_sqlite_pass(s);
     }
 
-    if (pages >= 0
+    if (pages >= NGX_HTTP_WEBHOOK_SQLITE_RESTART
         && ngx_http_webhook_sqlite_turn_take(&s->lock) == NGX_OK)
     {
-
         (void) sqlite3_busy_timeout(s->db,
                                     NGX_HTTP_WEBHOOK_SQLITE_RESTART_BUSY);
-        (void) ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_RESTART,
-                                                  &left);
+        (void) ngx_http_webhook_sqlite_checkpoint(s,
+                                                  SQLITE_CHECKPOINT_RESTART);
 
         ngx_http_webhook_sqlite_turn_free(&s->lock);
     }
@@ -111,12 +114,11 @@ ngx_http_webhook_sqlite_restart(ngx_http_webhook_sqlite_t *s, int pages)
 static int
 ngx_http_webhook_sqlite_pass(ngx_http_webhook_sqlite_t *s)
 {
-    int  pages, left;
+    int  pages;
 
-    pages = ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE,
-                                               &left);
+    pages = ngx_http_webhook_sqlite_checkpoint(s, SQLITE_CHECKPOINT_PASSIVE);
 
-    if (pages >= 0 && left && ngx_http_webhook_sqlite_sync(s) != NGX_OK) {
+    if (pages >= 0 && ngx_http_webhook_sqlite_sync(s) != NGX_OK) {
         return -1;
     }
 
@@ -124,18 +126,14 @@ ngx_http_webhook_sqlite_pass(ngx_http_webhook_sqlite_t *s)
 }
 
 
-/* The same; "left" is how much of it is still to be copied. */
-
 static int
-ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s, int mode,
-    int *left)
+ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s, int mode)
 {
     int  rc, pages, done;
 
     rc = sqlite3_wal_checkpoint_v2(s->db, NULL, mode, &pages, &done);
 
     if (rc == SQLITE_OK) {
-        *left = pages - done;
         return pages;
     }
 
@@ -150,8 +148,10 @@ ngx_http_webhook_sqlite_checkpoint(ngx_http_webhook_sqlite_t *s, int mode,
 static ngx_int_t
 ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s)
 {
-    int            rc;
+    int            rc, err;
     sqlite3_file  *file;
+
+    err = 0;
 
     rc = sqlite3_file_control(s->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
 
@@ -159,10 +159,18 @@ ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s)
         rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
     }
 
-    if (rc != SQLITE_OK) {
-        ngx_http_webhook_sqlite_failed(s, rc, "xSync");
-        return NGX_ERROR;
+    if (rc == SQLITE_OK) {
+        return NGX_OK;
     }
 
-    return NGX_OK;
+    /* not by the handle, which keeps errors of its own calls */
+
+    (void) sqlite3_file_control(s->db, "main", SQLITE_FCNTL_LAST_ERRNO, &err);
+
+    ngx_log_error(NGX_LOG_CRIT, s->log, err,
+                  "webhook store \"%V\": fsync of its file failed (%d: %s): "
+                  "check its disk, and its quota", &s->conf->path, rc,
+                  sqlite3_errstr(rc));
+
+    return NGX_ERROR;
 }

@@ -16,7 +16,8 @@
  *
  *     CALL     open, read, write, sync or truncate
  *     ERROR    an errno's name; or "short": half is read or written, the
- *              half of the rest the next time, until there is none: ENOSPC
+ *              half of the rest the next time, until there is none: ENOSPC;
+ *              or "slow": it takes 2 ms longer, and succeeds
  *     FILE     db, or the end of its companion's name: wal, shm, lock
  *
  * The calls are those of SQLite 3.40 on glibc; what does not fail goes to the
@@ -121,7 +122,11 @@ faults_strike(const char *call, const char *path, int fd, size_t *size)
         }
     }
 
-    if (n == FAULTS_ERRORS) {
+    if (n == FAULTS_ERRORS && strcmp(error, "slow") == 0) {
+        (void) usleep(2000);
+        n = 0;
+
+    } else if (n == FAULTS_ERRORS) {
 
         if (size == NULL || strcmp(error, "short") != 0) {
             return 0;
