@@ -247,8 +247,8 @@ sub flat {
 
 # How much more memory a worker has for each event that it handles, while all is
 # well: the median of the slopes between any two samples, so that a single step is
-# none.  Less than SLOPE bytes, once that makes more than two megabytes: a worker
-# that is minutes old still fills its caches of pages.
+# none.  Less than SLOPE bytes, once that makes more than two megabytes: readers
+# still fill their caches of pages.
 
 sub slope {
     my ($self, $rate, $samples, $enough) = @_;
