@@ -10,8 +10,6 @@ use List::Util qw(max min sum0);
 use Time::HiRes qw(time);
 use WebhookTest;
 
-use constant SLOPE => 128;
-
 sub new {
     my ($class, %o) = @_;
     return bless { %o, bad => 0, summary => [] }, $class;
@@ -247,8 +245,7 @@ sub flat {
 
 # How much more memory a worker has for each event that it handles, while all is
 # well: the median of the slopes between any two samples, so that a single step is
-# none.  Less than SLOPE bytes, once that makes more than two megabytes: readers
-# still fill their caches of pages.
+# none.  Less than 64 bytes, once that makes more than a megabyte.
 
 sub slope {
     my ($self, $rate, $samples, $enough) = @_;
@@ -273,10 +270,10 @@ sub slope {
 
     my $text = sprintf 'at most %.1f bytes more for each of %d events', $most, $events;
 
-    $events * SLOPE < 2 * 1048576
+    $events * 64 < 1048576
         ? print "note memory of workers: $text, too few to judge
 "
-        : $self->check("memory of workers grows by $text", $most > SLOPE ? $most : ());
+        : $self->check("memory of workers grows by $text", $most > 64 ? $most : ());
 }
 
 # What a process has for itself, in kB: without what is mapped.
