@@ -11,28 +11,45 @@
  *     curl's timer callback  -> an nginx timer, or a posted event
  *     event or timer         -> curl_multi_socket_action() -> done
  *
- * An nginx connection stands for a socket only while libcurl watches it; the
- * socket itself is libcurl's, who sometimes closes it (one that never was
- * connected) before it says that it watches it no more.
+ * An nginx connection stands for a socket that libcurl watches; the socket
+ * itself is libcurl's, who sometimes closes it (one that never was connected)
+ * before it says that it watches it no more, and without its callback.
+ *
+ * A socket on which an answer came is watched again by the next request, where
+ * there is much to send within the millisecond.  So it stays where it is in
+ * epoll, idle, for a second at most, and only where nginx has connections enough.
  */
 
 
 #include "ngx_http_webhook_curl.h"
 
 
+#define NGX_HTTP_WEBHOOK_CURL_REST  1000        /* ms */
+
+
 /* A socket that libcurl watches. */
 
-typedef struct {
+struct ngx_http_webhook_watch_s {
     ngx_http_webhook_curl_t        *loop;
     ngx_connection_t               *connection;
     ngx_file_uniq_t                 socket;
-} ngx_http_webhook_watch_t;
+    unsigned                        idle:1;
+};
 
 
 static int ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
     void *data, void *assigned);
 static ngx_http_webhook_watch_t *ngx_http_webhook_curl_watch(
     ngx_http_webhook_curl_t *loop, curl_socket_t fd);
+static ngx_int_t ngx_http_webhook_curl_rest(ngx_http_webhook_watch_t *watch,
+    CURL *easy);
+static ngx_http_webhook_watch_t *ngx_http_webhook_curl_wake(
+    ngx_http_webhook_curl_t *loop, curl_socket_t fd);
+static ngx_int_t ngx_http_webhook_curl_idle_room(ngx_http_webhook_curl_t *loop,
+    curl_socket_t fd);
+static void ngx_http_webhook_curl_forget(ngx_http_webhook_curl_t *loop,
+    curl_socket_t fd);
+static void ngx_http_webhook_curl_rest_handler(ngx_event_t *ev);
 static void ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch);
 static int ngx_http_webhook_curl_timeout(CURLM *multi, long msec, void *data);
 static void ngx_http_webhook_curl_read_handler(ngx_event_t *ev);
@@ -57,6 +74,11 @@ ngx_http_webhook_curl_init(ngx_http_webhook_curl_t *loop, ngx_cycle_t *cycle)
     loop->kick.handler = ngx_http_webhook_curl_timer_handler;
     loop->kick.data = &loop->dummy;
     loop->kick.log = cycle->log;
+
+    loop->rest.handler = ngx_http_webhook_curl_rest_handler;
+    loop->rest.data = &loop->dummy;
+    loop->rest.log = cycle->log;
+    loop->rest.cancelable = 1;
 
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
@@ -87,6 +109,16 @@ ngx_http_webhook_curl_cleanup(ngx_http_webhook_curl_t *loop)
 {
     (void) curl_multi_cleanup(loop->multi);
 
+    ngx_http_webhook_curl_rest_handler(&loop->rest);
+
+    if (loop->rest.timer_set) {
+        ngx_del_timer(&loop->rest);
+    }
+
+    if (loop->idle) {
+        ngx_free(loop->idle);
+    }
+
     if (loop->timer.timer_set) {
         ngx_del_timer(&loop->timer);
     }
@@ -112,7 +144,7 @@ ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
     ngx_connection_t  *c;
 
     if (what == CURL_POLL_REMOVE) {
-        if (watch) {
+        if (watch && ngx_http_webhook_curl_rest(watch, easy) != NGX_OK) {
             ngx_http_webhook_curl_unwatch(watch);
         }
 
@@ -120,10 +152,17 @@ ngx_http_webhook_curl_socket(CURL *easy, curl_socket_t fd, int what,
     }
 
     if (watch == NULL) {
-        watch = ngx_http_webhook_curl_watch(loop, fd);
+        watch = ngx_http_webhook_curl_wake(loop, fd);
+
+        if (watch == NULL) {
+            watch = ngx_http_webhook_curl_watch(loop, fd);
+        }
+
         if (watch == NULL) {
             goto starved;
         }
+
+        (void) curl_multi_assign(loop->multi, fd, watch);
     }
 
     c = watch->connection;
@@ -192,11 +231,153 @@ ngx_http_webhook_curl_watch(ngx_http_webhook_curl_t *loop, curl_socket_t fd)
     c->read->handler = ngx_http_webhook_curl_read_handler;
     c->write->handler = ngx_http_webhook_curl_write_handler;
 
-    (void) curl_multi_assign(loop->multi, fd, watch);
-
+    watch->idle = 0;
     loop->nwatched++;
 
     return watch;
+}
+
+
+/*
+ * Leaves a socket where it is, for the next request.  NGX_DECLINED where it may
+ * be closed by now, for no answer came on it, or where others may soon need its
+ * connection.
+ */
+
+static ngx_int_t
+ngx_http_webhook_curl_rest(ngx_http_webhook_watch_t *watch, CURL *easy)
+{
+    long                      status;
+    ngx_connection_t         *c;
+    ngx_http_webhook_curl_t  *loop;
+
+    c = watch->connection;
+    loop = watch->loop;
+
+    if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK
+        || status < 200
+        || !c->read->active
+        || loop->cycle->free_connection_n < loop->cycle->connection_n / 8
+        || ngx_http_webhook_curl_idle_room(loop, c->fd) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (c->write->active) {
+        (void) ngx_del_event(c->write, NGX_WRITE_EVENT, 0);
+    }
+
+    loop->idle[c->fd] = watch;
+    loop->nidle++;
+    loop->nwatched--;
+
+    watch->idle = 1;
+
+    if (!loop->rest.timer_set) {
+        ngx_add_timer(&loop->rest, NGX_HTTP_WEBHOOK_CURL_REST);
+    }
+
+    return NGX_OK;
+}
+
+
+/* NULL where the socket is not an idle one. */
+
+static ngx_http_webhook_watch_t *
+ngx_http_webhook_curl_wake(ngx_http_webhook_curl_t *loop, curl_socket_t fd)
+{
+    ngx_http_webhook_watch_t  *watch;
+
+    watch = ((ngx_uint_t) fd < loop->idle_size) ? loop->idle[fd] : NULL;
+
+    if (watch) {
+        loop->idle[fd] = NULL;
+        loop->nidle--;
+        loop->nwatched++;
+
+        watch->idle = 0;
+    }
+
+    return watch;
+}
+
+
+static ngx_int_t
+ngx_http_webhook_curl_idle_room(ngx_http_webhook_curl_t *loop,
+    curl_socket_t fd)
+{
+    ngx_uint_t                  size;
+    ngx_http_webhook_watch_t  **idle;
+
+    if ((ngx_uint_t) fd < loop->idle_size) {
+        return NGX_OK;
+    }
+
+    size = ngx_max(2 * loop->idle_size, (ngx_uint_t) fd + 1);
+
+    idle = ngx_calloc(size * sizeof(ngx_http_webhook_watch_t *),
+                      loop->cycle->log);
+    if (idle == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (loop->idle) {
+        ngx_memcpy(idle, loop->idle,
+                   loop->idle_size * sizeof(ngx_http_webhook_watch_t *));
+        ngx_free(loop->idle);
+    }
+
+    loop->idle = idle;
+    loop->idle_size = size;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_webhook_curl_forget(ngx_http_webhook_curl_t *loop, curl_socket_t fd)
+{
+    ngx_http_webhook_watch_t  *watch;
+
+    watch = ngx_http_webhook_curl_wake(loop, fd);
+
+    if (watch) {
+        ngx_http_webhook_curl_unwatch(watch);
+    }
+}
+
+
+static void
+ngx_http_webhook_curl_rest_handler(ngx_event_t *ev)
+{
+    ngx_uint_t                i;
+    ngx_connection_t         *c;
+    ngx_http_webhook_curl_t  *loop;
+
+    c = ev->data;
+    loop = c->data;
+
+    for (i = 0; loop->nidle && i < loop->idle_size; i++) {
+        ngx_http_webhook_curl_forget(loop, (curl_socket_t) i);
+    }
+}
+
+
+int
+ngx_http_webhook_curl_close(void *loop, curl_socket_t fd)
+{
+    ngx_http_webhook_curl_forget(loop, fd);
+
+    return close(fd);
+}
+
+
+/* One that is idle still was of a socket that was closed without a word. */
+
+void
+ngx_http_webhook_curl_opened(ngx_http_webhook_curl_t *loop, curl_socket_t fd)
+{
+    ngx_http_webhook_curl_forget(loop, fd);
 }
 
 
@@ -222,8 +403,6 @@ ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch)
     if (c->write->active) {
         (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
     }
-
-    (void) curl_multi_assign(watch->loop->multi, c->fd, NULL);
 
     watch->loop->nwatched--;
 
@@ -264,6 +443,11 @@ ngx_http_webhook_curl_read_handler(ngx_event_t *ev)
 
     c = ev->data;
     watch = c->data;
+
+    if (watch->idle) {
+        ngx_http_webhook_curl_forget(watch->loop, c->fd);
+        return;
+    }
 
     if (c->close) {
         watch->loop->closing(watch->loop->data);

@@ -29,6 +29,9 @@
  * closing   the time of an exiting worker is over
  */
 
+typedef struct ngx_http_webhook_watch_s  ngx_http_webhook_watch_t;
+
+
 typedef struct {
     CURLM             *multi;
     ngx_cycle_t       *cycle;
@@ -36,6 +39,11 @@ typedef struct {
     ngx_event_t        kick;        /* a time-out of 0 */
     ngx_connection_t   dummy;
     ngx_uint_t         nwatched;    /* nginx connections in use */
+
+    ngx_http_webhook_watch_t  **idle;       /* and not in use, by socket */
+    ngx_uint_t                  idle_size;
+    ngx_uint_t                  nidle;
+    ngx_event_t                 rest;       /* their time */
 
     void             (*done)(void *data, CURL *easy, CURLcode rc);
     void             (*starved)(void *data, CURL *easy);
@@ -47,6 +55,15 @@ typedef struct {
 /* The callbacks are set by the caller.  NGX_ERROR is logged. */
 ngx_int_t ngx_http_webhook_curl_init(ngx_http_webhook_curl_t *loop,
     ngx_cycle_t *cycle);
+
+/*
+ * Callbacks for the transfers of the multi handle (CURLOPT_CLOSESOCKETFUNCTION,
+ * its data a ngx_http_webhook_curl_t), and what their CURLOPT_OPENSOCKETFUNCTION
+ * has to call with a new socket.
+ */
+int ngx_http_webhook_curl_close(void *loop, curl_socket_t fd);
+void ngx_http_webhook_curl_opened(ngx_http_webhook_curl_t *loop,
+    curl_socket_t fd);
 
 /*
  * The stable code for why a transfer has failed without the complete head of an

@@ -26,6 +26,7 @@
 
 #include "ngx_http_webhook_transport.h"
 #include "ngx_http_webhook_transport_headers.h"
+#include "ngx_http_webhook_transport_urls.h"
 #include "ngx_http_webhook_curl.h"
 
 #include <openssl/ssl.h>
@@ -39,6 +40,7 @@ typedef struct {
     ngx_http_webhook_transport_t   *transport;
     CURL                           *easy;
     struct curl_slist              *resolve;
+    ngx_http_webhook_urls_entry_t  *url;
     ngx_http_webhook_delivery_t    *delivery;
     ngx_buf_t                       head;       /* what has come of it, */
     ngx_buf_t                       body;       /* in the transfer's memory */
@@ -57,6 +59,7 @@ typedef struct {
 struct ngx_http_webhook_transport_s {
     ngx_http_webhook_main_conf_t   *wmcf;
     ngx_http_webhook_curl_t         curl;
+    ngx_http_webhook_urls_t         urls;
     ngx_queue_t                     free;
     ngx_queue_t                     busy;
     ngx_event_t                     end;        /* posted: of starved ones */
@@ -98,6 +101,8 @@ ngx_http_webhook_transport_create(ngx_http_webhook_main_conf_t *wmcf,
     ngx_queue_init(&transport->free);
     ngx_queue_init(&transport->busy);
 
+    ngx_http_webhook_urls_init(&transport->urls, cycle->log);
+
     transport->end.handler = ngx_http_webhook_transfer_end_handler;
     transport->end.data = &transport->curl.dummy;
     transport->end.log = cycle->log;
@@ -127,7 +132,7 @@ ngx_http_webhook_transport_room(ngx_http_webhook_transport_t *transport,
     promised = 2 * (running + 1);
     promised -= ngx_min(promised, transport->curl.nwatched);
 
-    return transport->curl.cycle->free_connection_n
+    return transport->curl.cycle->free_connection_n + transport->curl.nidle
            > NGX_HTTP_WEBHOOK_TRANSPORT_RESERVE + promised;
 }
 
@@ -159,6 +164,7 @@ ngx_http_webhook_transport_destroy(ngx_http_webhook_transport_t *transport)
     }
 
     ngx_http_webhook_curl_cleanup(&transport->curl);
+    ngx_http_webhook_urls_free(&transport->urls);
 }
 
 
@@ -316,7 +322,13 @@ ngx_http_webhook_transfer_open(void *arg, curlsocktype purpose,
 
     fd = socket(addr->family, addr->socktype|SOCK_CLOEXEC, addr->protocol);
 
-    return (fd == -1) ? CURL_SOCKET_BAD : fd;
+    if (fd == -1) {
+        return CURL_SOCKET_BAD;
+    }
+
+    ngx_http_webhook_curl_opened(&t->transport->curl, fd);
+
+    return fd;
 }
 
 
@@ -463,6 +475,9 @@ ngx_http_webhook_transfer_options(ngx_http_webhook_transfer_t *t)
     curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION,
                      ngx_http_webhook_transfer_open);
     curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION,
+                     ngx_http_webhook_curl_close);
+    curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, &t->transport->curl);
     curl_easy_setopt(e, CURLOPT_PREREQFUNCTION,
                      ngx_http_webhook_transfer_request);
     curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
@@ -513,6 +528,7 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
     ngx_queue_insert_tail(&transport->busy, &t->queue);
 
     headers = ngx_http_webhook_transport_headers(d);
+    t->url = ngx_http_webhook_urls_get(&transport->urls, &d->url);
 
     if (headers == NULL
         || ngx_http_webhook_transfer_addresses(t, d) != NGX_OK)
@@ -533,6 +549,7 @@ ngx_http_webhook_transport_send(ngx_http_webhook_transport_t *transport,
                              ? transport->wmcf->timeout - spent : 1));
 
     curl_easy_setopt(t->easy, CURLOPT_URL, (char *) d->url.data);
+    curl_easy_setopt(t->easy, CURLOPT_CURLU, t->url ? t->url->parsed : NULL);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(t->easy, CURLOPT_RESOLVE, t->resolve);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, (char *) d->body.data);
@@ -621,6 +638,12 @@ ngx_http_webhook_transfer_clear(ngx_http_webhook_transfer_t *t)
 
     t->resolve = NULL;
 
+    if (t->url) {
+        ngx_http_webhook_urls_put(&t->transport->urls, t->url);
+        t->url = NULL;
+    }
+
+    curl_easy_setopt(t->easy, CURLOPT_CURLU, NULL);
     curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, NULL);
     curl_easy_setopt(t->easy, CURLOPT_RESOLVE, NULL);
     curl_easy_setopt(t->easy, CURLOPT_POSTFIELDS, NULL);

@@ -1,0 +1,154 @@
+# What deliveries share: connections to an endpoint, which stay in epoll for a
+# while in case that there is more to send, and its parsed URL.
+
+use strict;
+use warnings;
+
+BEGIN { push @INC, 't/lib' }
+
+use Fcntl qw(:flock);
+use Test::More;
+use WebhookTest;
+
+# what the worker's sockets to a port are: those in epoll, and those that are not
+
+sub sockets {
+    my ($t, $port) = @_;
+    my ($worker) = $t->workers;
+    my $proc = "/proc/$worker";
+
+    my %to = map { (split)[9] => 1 } grep { (split)[2] =~ /:0*\Q@{[ sprintf '%X', $port ]}\E$/ }
+             split /\n/, WebhookTest::slurp("$proc/net/tcp");
+    my %socket = map { (readlink) =~ /^socket:\[(\d+)\]/ && $to{$1} ? (m{(\d+)$} => 1) : () }
+                 grep { readlink } glob "$proc/fd/*";
+
+    my %watched;
+
+    for my $fd (grep { (readlink($_) // '') eq 'anon_inode:[eventpoll]' } glob "$proc/fd/*") {
+        my $info = WebhookTest::slurp("$proc/fdinfo/" . ($fd =~ m{(\d+)$})[0]);
+        $watched{$_} = 1 for $info =~ /^tfd:\s*(\d+)/mg;
+    }
+
+    return (scalar(grep { $watched{$_} } keys %socket), scalar(grep { !$watched{$_} } keys %socket));
+}
+
+sub deliver {
+    my ($t, $n) = @_;
+    my $id = $t->ingest('acme', 'a', $n)->{webhook_events}[0];
+    my ($e) = $t->events('acme');
+    $t->wait_event('acme', $e->{id}, 'delivered');
+}
+
+# each connection of the receiver is a line of a file, its requests are dots
+
+my $t = WebhookTest->new(connections => 512);
+my $connections = $t->dir . '/connections';
+
+my $serve = sub {
+    my ($c, $closes) = @_;
+    my $in = '';
+
+    while (sysread $c, $in, 65536, length $in) {
+        next unless $in =~ /\r\n\r\n.*\}$/s;
+        open my $out, '>>', $connections or die $!;
+        print $out "$$\n";
+        close $out;
+        my $answer = $in =~ m{^POST /closes} ? 1 : 0;
+        $in = '';
+        syswrite $c, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        return if $answer;
+    }
+};
+
+my $r = $t->receiver(serve => $serve);
+my $seen = sub { my @pids = split /\n/, WebhookTest::slurp($connections); my %n;
+                 $n{$_}++ for @pids; return (scalar(@pids), scalar keys %n) };
+
+$t->start;
+my $webhook = $t->setup('acme', $t->url('/'), '*');
+
+deliver($t, 1);
+is_deeply([ sockets($t, $r->{port}) ], [ 1, 0 ], 'after an answer its socket stays in epoll');
+
+deliver($t, $_) for 2 .. 20;
+is_deeply([ $seen->() ], [ 20, 1 ], 'one connection has had all of them');
+is_deeply([ sockets($t, $r->{port}) ], [ 1, 0 ], 'it is the only one');
+
+$t->wait_for('it to leave epoll', sub { "@{[ sockets($t, $r->{port}) ]}" eq '0 1' });
+pass('where nothing follows, it leaves epoll and is kept');
+
+deliver($t, 21);
+is_deeply([ $seen->() ], [ 21, 1 ], 'the next event goes on the same connection');
+is_deeply([ sockets($t, $r->{port}) ], [ 1, 0 ], 'which is in epoll again');
+
+# where nginx is short of connections, a socket that is not used has none
+
+{
+    my $free = sub { my ($worker) = $t->workers;
+                     512 - grep { (readlink($_) // '') =~ /^socket:/ } glob "/proc/$worker/fd/*" };
+    my @clients;
+
+    while ($free->() > 50) {
+        push @clients, map { IO::Socket::INET->new(PeerAddr => "127.0.0.1:$t->{port}") || die $! } 1 .. 10;
+        my $n = @clients;
+        $t->wait_for("$n clients", sub { 512 - $free->() >= $n });
+    }
+
+    deliver($t, 22);
+    is_deeply([ sockets($t, $r->{port}) ], [ 0, 1 ], 'where connections are few, it leaves epoll at once');
+    is_deeply([ $seen->() ], [ 22, 1 ], 'and is kept');
+}
+
+# one that its endpoint closes meanwhile
+
+my $begin = ticks($t);
+$t->api_ok('PATCH', "/companies/acme/webhooks/$webhook->{id}", { url => $t->url('/closes') });
+
+deliver($t, $_) for 23 .. 25;
+is_deeply([ $seen->() ], [ 25, 3 ], 'one that was closed is not used again');
+$t->wait_for('its socket to go', sub { my ($in, $out) = sockets($t, $r->{port}); $in == 0 });
+cmp_ok(ticks($t) - $begin, '<', 50 * $t->{scale}, 'and the worker does not spin');
+
+$t->stop('QUIT');
+is(scalar($t->log_lines(qr/\[(?:alert|emerg|crit)\]|open socket|exited on signal/)), 0,
+   'nothing alarming in the log');
+$t->finish;
+
+# more URLs than are kept parsed: each event goes to its own
+
+{
+    my ($companies, $each) = (11, 100);
+    my $t = WebhookTest->new;
+    $t->receiver;
+    $t->start;
+
+    for my $c (1 .. $companies) {
+        $t->setup("c$c", $t->url("/ok/$c?n=$_"), '*') for 1 .. $each;
+    }
+
+    for my $n (1, 2) {
+        $t->ingest("c$_", 'a', $n) for 1 .. $companies;
+        $t->wait_received($n * $companies * $each, undef, 60);
+    }
+
+    my %got;
+    $got{ $_->{uri} }++ for $t->received;
+    is(scalar(keys %got), $companies * $each, 'each URL has got something');
+    is(scalar(grep { $_ != 2 } values %got), 0, 'twice');
+
+    $t->stop('QUIT');
+    is(scalar($t->log_lines(qr/\[(?:alert|emerg|crit)\]|exited on signal/)), 0,
+       'nothing alarming in the log');
+    $t->finish;
+}
+
+done_testing();
+
+# The time that the worker has had of a core, in hundredths of a second.
+
+sub ticks {
+    my ($t) = @_;
+    my ($worker) = $t->workers;
+    my @f = split ' ', WebhookTest::slurp("/proc/$worker/stat");
+    return $f[13] + $f[14];
+}
