@@ -8,20 +8,26 @@
  * A store that keeps nothing, to measure deliveries without one: a library to
  * preload into nginx, whose engine stands in the place of SQLite's.
  *
- * There is always something due: events of WEBHOOKS webhooks, whose URL is in
- * the environment variable NULL_STORE_URL, taken in turn; results are
+ * There is always something due: events of WEBHOOKS webhooks, whose URLs begin
+ * with the environment variable NULL_STORE_URL, taken in turn; results are
  * forgotten.  NULL_STORE_COUNT names a file that holds how many have been
  * delivered, 8 bytes, as the writing thread counts them.
+ *
+ * A worker with a store has a heap that nothing shrinks; of this one deliveries
+ * are nearly all, and malloc would give their memory to the system and take it
+ * back for each turn of the event loop.  So it keeps it.
  */
 
 
 #include "ngx_http_webhook_held.h"
 
+#include <malloc.h>
 #include <sys/mman.h>
 
 
 #define WEBHOOKS  1000
 #define PAYLOAD   400
+#define KEPT      (4 * 1024 * 1024)
 
 
 typedef struct {
@@ -42,11 +48,14 @@ static void *
 null_store_open(ngx_http_webhook_store_conf_t *conf, ngx_uint_t writes,
     ngx_log_t *log)
 {
+    u_char                      url[256];
     ngx_fd_t                    fd;
     ngx_uint_t                  i;
     null_store_t               *s;
     ngx_http_webhook_share_t   *share;
     ngx_http_webhook_target_t   model;
+
+    (void) mallopt(M_TRIM_THRESHOLD, KEPT);
 
     s = ngx_calloc(sizeof(null_store_t), log);
     if (s == NULL || !writes) {
@@ -66,10 +75,7 @@ null_store_open(ngx_http_webhook_store_conf_t *conf, ngx_uint_t writes,
 
     ngx_memzero(&model, sizeof(ngx_http_webhook_target_t));
 
-    model.url_text.data = (u_char *) getenv("NULL_STORE_URL");
-    model.url_text.len = ngx_strlen(model.url_text.data);
-    model.refused = ngx_http_webhook_policy_url(conf->wmcf, s->pool,
-                                                &model.url_text, &model.url);
+    model.url_text.data = url;
     model.enabled = 1;
 
     ngx_str_set(&model.secret,
@@ -85,6 +91,13 @@ null_store_open(ngx_http_webhook_store_conf_t *conf, ngx_uint_t writes,
 
         model.id = i + 1;
         model.company_id = i / 100 + 1;
+
+        model.url_text.len = ngx_snprintf(url, sizeof(url), "%s/%ui",
+                                          getenv("NULL_STORE_URL"), i)
+                             - url;
+        model.refused = ngx_http_webhook_policy_url(conf->wmcf, s->pool,
+                                                    &model.url_text,
+                                                    &model.url);
 
         s->targets[i] = ngx_http_webhook_target_create(&model, NULL, share,
                                                        log);
