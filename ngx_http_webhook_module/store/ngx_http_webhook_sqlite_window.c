@@ -15,6 +15,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_WINDOW_POOL  65536
+#define NGX_HTTP_WEBHOOK_WINDOW_ROWS  8         /* of a statement */
 
 
 /* A name of events, and its number in the index. */
@@ -606,23 +607,37 @@ ngx_http_webhook_window_last(ngx_http_webhook_window_t *w)
 }
 
 
-/* Writes the rows of a list, sorted, the first "columns" of each key. */
+/*
+ * Writes the rows of a list, sorted, the first "columns" of each key.  To write
+ * a row twice is no harm: so the last one fills up what a statement takes.
+ */
 
 static ngx_int_t
 ngx_http_webhook_window_list(ngx_http_webhook_window_t *w,
     ngx_http_webhook_sql_e name, ngx_uint_t columns,
     ngx_http_webhook_window_key_t *rows, ngx_uint_t n)
 {
-    ngx_uint_t  i;
+    ngx_uint_t                      i, k, column;
+    sqlite3_stmt                   *stmt;
+    ngx_http_webhook_window_key_t  *row;
 
     ngx_qsort(rows, n, sizeof(ngx_http_webhook_window_key_t),
               ngx_http_webhook_window_compare);
 
-    for (i = 0; i < n; i++) {
-        if (ngx_http_webhook_sqlite_run(w->s, name, columns, rows[i].key[0],
-                                        rows[i].key[1], rows[i].key[2])
-            != NGX_OK)
-        {
+    for (i = 0; i < n; i += NGX_HTTP_WEBHOOK_WINDOW_ROWS) {
+
+        stmt = ngx_http_webhook_sqlite_stmt(w->s, name);
+
+        for (k = 0; k < NGX_HTTP_WEBHOOK_WINDOW_ROWS; k++) {
+            row = &rows[ngx_min(i + k, n - 1)];
+
+            for (column = 0; column < columns; column++) {
+                ngx_http_webhook_sqlite_int(stmt, k * columns + column + 1,
+                                            row->key[column]);
+            }
+        }
+
+        if (ngx_http_webhook_sqlite_exec(w->s, stmt) != NGX_OK) {
             return NGX_ERROR;
         }
     }
