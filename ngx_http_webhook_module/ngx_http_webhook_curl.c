@@ -17,7 +17,8 @@
  *
  * A socket on which an answer came is watched again by the next request, where
  * there is much to send within the millisecond.  So it stays where it is in
- * epoll, idle, for a second at most, and only where nginx has connections enough.
+ * epoll, idle, for a second at most, and only while nginx has connections enough:
+ * others may take those of idle ones at any time.
  */
 
 
@@ -45,8 +46,11 @@ static ngx_int_t ngx_http_webhook_curl_rest(ngx_http_webhook_watch_t *watch,
     CURL *easy);
 static ngx_http_webhook_watch_t *ngx_http_webhook_curl_wake(
     ngx_http_webhook_curl_t *loop, curl_socket_t fd);
+static ngx_uint_t ngx_http_webhook_curl_short(ngx_http_webhook_curl_t *loop);
 static ngx_int_t ngx_http_webhook_curl_idle_room(ngx_http_webhook_curl_t *loop,
     curl_socket_t fd);
+static void ngx_http_webhook_curl_reusable(ngx_connection_t *c,
+    ngx_uint_t reusable);
 static void ngx_http_webhook_curl_forget(ngx_http_webhook_curl_t *loop,
     curl_socket_t fd);
 static void ngx_http_webhook_curl_rest_handler(ngx_event_t *ev);
@@ -207,6 +211,10 @@ ngx_http_webhook_curl_watch(ngx_http_webhook_curl_t *loop, curl_socket_t fd)
     ngx_connection_t          *c;
     ngx_http_webhook_watch_t  *watch;
 
+    if (ngx_http_webhook_curl_short(loop)) {
+        ngx_http_webhook_curl_rest_handler(&loop->rest);
+    }
+
     watch = ngx_alloc(sizeof(ngx_http_webhook_watch_t), loop->cycle->log);
     if (watch == NULL) {
         return NULL;
@@ -257,7 +265,7 @@ ngx_http_webhook_curl_rest(ngx_http_webhook_watch_t *watch, CURL *easy)
     if (curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK
         || status < 200
         || !c->read->active
-        || loop->cycle->free_connection_n < loop->cycle->connection_n / 8
+        || ngx_http_webhook_curl_short(loop)
         || ngx_http_webhook_curl_idle_room(loop, c->fd) != NGX_OK)
     {
         return NGX_DECLINED;
@@ -272,6 +280,7 @@ ngx_http_webhook_curl_rest(ngx_http_webhook_watch_t *watch, CURL *easy)
     loop->nwatched--;
 
     watch->idle = 1;
+    ngx_http_webhook_curl_reusable(c, 1);
 
     if (!loop->rest.timer_set) {
         ngx_add_timer(&loop->rest, NGX_HTTP_WEBHOOK_CURL_REST);
@@ -296,9 +305,32 @@ ngx_http_webhook_curl_wake(ngx_http_webhook_curl_t *loop, curl_socket_t fd)
         loop->nwatched++;
 
         watch->idle = 0;
+        ngx_http_webhook_curl_reusable(watch->connection, 0);
     }
 
     return watch;
+}
+
+
+/* Whether there are so few connections that idle ones are given up. */
+
+static ngx_uint_t
+ngx_http_webhook_curl_short(ngx_http_webhook_curl_t *loop)
+{
+    return loop->cycle->free_connection_n < loop->cycle->connection_n / 8;
+}
+
+
+/* Lets nginx take it where it has none left; it is no client that waits. */
+
+static void
+ngx_http_webhook_curl_reusable(ngx_connection_t *c, ngx_uint_t reusable)
+{
+    ngx_reusable_connection(c, reusable);
+
+#if (NGX_STAT_STUB)
+    (void) ngx_atomic_fetch_add(ngx_stat_waiting, reusable ? -1 : 1);
+#endif
 }
 
 
@@ -402,6 +434,16 @@ ngx_http_webhook_curl_unwatch(ngx_http_webhook_watch_t *watch)
 
     if (c->write->active) {
         (void) ngx_del_event(c->write, NGX_WRITE_EVENT, flags);
+    }
+
+    /* with accept_mutex events are queued before they are handled */
+
+    if (c->read->posted) {
+        ngx_delete_posted_event(c->read);
+    }
+
+    if (c->write->posted) {
+        ngx_delete_posted_event(c->write);
     }
 
     watch->loop->nwatched--;

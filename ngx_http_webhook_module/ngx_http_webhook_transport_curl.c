@@ -184,7 +184,15 @@ ngx_http_webhook_transfer_starved(void *data, CURL *easy)
 {
     ngx_http_webhook_transport_t *transport = data;
 
-    ngx_http_webhook_transfer_of(easy)->starved = 1;
+    ngx_http_webhook_transfer_t  *t;
+
+    t = ngx_http_webhook_transfer_of(easy);
+
+    if (t == NULL) {
+        return;                             /* a handle of libcurl's own */
+    }
+
+    t->starved = 1;
     ngx_post_event(&transport->end, &ngx_posted_events);
 }
 
