@@ -19,7 +19,7 @@
 #include <curl/curl.h>
 
 
-/* How many are kept beside those in use; each takes about 450 bytes. */
+/* How many are kept beside those in use; most take about 450 bytes. */
 
 #define NGX_HTTP_WEBHOOK_TRANSPORT_URLS  1024
 
