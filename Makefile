@@ -14,7 +14,7 @@ SOURCES := config sql/embed.sh docs/embed.sh docs/openapi.yaml .ci/build $(wildc
 SANITIZE := -fsanitize=address,undefined -fno-omit-frame-pointer \
 	-fno-sanitize-recover=undefined
 
-.PHONY: all help deps demo test test-portal screenshots test-asan \
+.PHONY: all help deps package demo test test-portal screenshots test-asan \
 	test-valgrind static load bench soak fuzz install clean
 
 all: $(MODULE)
@@ -33,6 +33,7 @@ help:
 	@echo 'make load               100,000 events to a sink, and an audit (EVENTS, WORKERS)'
 	@echo 'make bench              all benchmarks, for docs/benchmarks.md (BENCH_ONLY=ingest,...)'
 	@echo 'make soak               chaos under load, and an audit (SOAK_MINUTES, SOAK_SEED)'
+	@echo 'make package            build a Debian package of it'
 	@echo 'make install            install the module and its files (DESTDIR)'
 	@echo 'make clean              remove build/'
 
@@ -59,7 +60,7 @@ VALGRIND_TESTS ?= t/api_companies.t t/api_webhooks.t t/ingest_body.t t/json.t \
 PORTAL_TESTS := t/portal.t t/portal_verify.t t/portal_scale.t
 
 test:
-	@sh .ci/packages build test portal
+	@sh .ci/packages build package test portal
 	@$(MAKE) --no-print-directory $(MODULE)
 	@sh .ci/test "$(BUILD)" "$(NGINX)" $(TESTS)
 
@@ -104,6 +105,10 @@ bench: $(MODULE)
 soak: $(MODULE)
 	@sh .ci/packages build test bench
 	@TEST_NGINX_BINARY="$(NGINX_PATH)" TEST_NGINX_LOAD_MODULES="$(MODULE_PATH)" bench/soak
+
+package:
+	@sh .ci/packages build package
+	@sh .ci/package "$(BUILD)"
 
 install: $(MODULE)
 	@DESTDIR="$(DESTDIR)" sh .ci/install "$(BUILD)" "$(NGINX)"
