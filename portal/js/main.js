@@ -25,7 +25,8 @@ import { replays } from './screens/replays.js';
 const main = document.getElementById('main');
 
 let company = null;             // the one whose portal it is
-let lapsed = false;
+let drawn = null;               // the address of what "main" shows
+let lapsed = null;              // the session that has ended: { of, hash, form }
 let refused = 0;                // when an answer said that there is no access
 
 
@@ -63,15 +64,15 @@ async function load() {
 
 /* The screen for who is here, which may not be the one that was asked for. */
 
-async function choose(found) {
+async function choose(found, visit) {
     const who = session.get();
 
     if (!who) {
-        return { screen: signIn, args: [lapsed] };
+        return { screen: signIn, args: [lapsed !== null, Boolean(lapsed?.form)] };
     }
 
     if (who.company === null) {
-        company = null;
+        company = lapsed = null;
         return found && [requests, companies].includes(found.screen) ? found
                : { screen: requests, args: [] };
     }
@@ -84,7 +85,34 @@ async function choose(found) {
 
     await load();
 
-    return company.enabled ? found : { screen: access, args: [] };
+    if (!company.enabled) {
+        return { screen: access, args: [] };
+    }
+
+    return lapsed && !visit.signal.aborted ? resume(found) : found;
+}
+
+
+/* Goes on where the session has ended, if this one is of the same company. */
+
+function resume(found) {
+    const { of, hash, form } = lapsed;
+
+    lapsed = null;
+
+    if (!of.includes(company.id) && !of.includes(company.uid)) {
+        return found;
+    }
+
+    history.replaceState(null, '', hash);
+
+    if (form) {
+        return { screen: () => form, args: [], moved: true };
+    }
+
+    run();                              // ends this visit
+
+    return found;
 }
 
 
@@ -93,7 +121,9 @@ async function around(found, query, visit, moved) {
     let made;
 
     try {
-        const { screen, args } = await choose(found) || {};
+        const { screen, args, moved: resumed } = await choose(found, visit) || {};
+
+        moved = moved || resumed;
 
         topBar(company, { leave, forget: () => { company = null; } });
         made = screen ? await screen(context(visit, query), ...args)
@@ -125,6 +155,7 @@ async function around(found, query, visit, moved) {
     }
 
     replace(main, made);
+    drawn = location.hash;
     live.tick();
     entered(moved);
 }
@@ -159,8 +190,27 @@ function closeDialogs() {
 }
 
 
-function leave(why) {
-    lapsed = why === 'lapsed';
+/* A form stays as it is, for who comes back. */
+
+function lapse() {
+    const form = drawn === location.hash && main.querySelector('form.form') ? [...main.childNodes] : null;
+
+    leave({ of: [session.get().company, company?.id, company?.uid].filter(Boolean), hash: location.hash, form });
+}
+
+
+/* The session of another tab, of a link to the portal, is good here too. */
+
+function begun(other) {
+    if (lapsed?.of.includes(other.company)) {
+        session.enter(other.key, other.company, false);
+        run();
+    }
+}
+
+
+function leave(left = null) {
+    lapsed = left;
     session.end();
     company = null;
     closeDialogs();
@@ -198,7 +248,8 @@ if (!session.get() && location.hash.length > 2) {
     await session.ask();
 }
 
-api.onEnd(() => leave('lapsed'));
+session.onBegin(begun);
+api.onEnd(lapse);
 api.onRefused(() => {
     if (Date.now() - refused > 2000) {      // not again and again
         refused = Date.now();

@@ -37,7 +37,10 @@ function write() {
 }
 
 
-/* Takes a token out of the address, at once: it stays in no history. */
+/*
+ * Takes a token out of the address, at once: it stays in no history.  Tabs whose
+ * session has ended hear of the new one.
+ */
 
 export function begin() {
     const given = new URLSearchParams(location.hash.slice(1));
@@ -46,11 +49,19 @@ export function begin() {
         current = { key: given.get('token'), company: given.get('company') || null,
                     admin: false };
         write();
+        channel.postMessage({ began: current });
         history.replaceState(null, '', location.pathname + location.search + '#/');
         return;
     }
 
     current = read();
+}
+
+
+/* Called with the session that begins in another tab. */
+
+export function onBegin(f) {
+    channel.addEventListener('message', ({ data }) => data.began && f(data.began));
 }
 
 

@@ -1,12 +1,82 @@
 // A company without access asks for it, an operator enables it; sessions end.
 
-import { api, go, is, ok, session, waitFor } from './lib.mjs';
+import { api, env, go, is, ok, open, session, waitFor } from './lib.mjs';
 import { audit } from './audit.mjs';
+
+/* What was typed into a form when the session ends. */
+
+async function interrupted(page, s) {
+    const typed = () => page.inputValue('input[type=url]');
+    const add = () => page.click('button:has-text("Add webhook")');
+
+    page.expected = [401];
+    await go(page, '/webhooks/new');
+    await page.fill('input[type=url]', 'https://hooks.example.com/typed');
+    await page.check('[data-name="*"]');
+    await api('DELETE', `/keys/${s.id}`);
+    await add();
+    await page.waitForSelector('text=goes on with what you typed');
+    is(await page.locator('input[type=url]').count(), 0, 'a form is not seen without a session');
+
+    // another company's is not good for it
+
+    await api('POST', '/companies', { uid: 'foreign', name: 'Foreign', enabled: true });
+
+    const tab = await open(page.context());
+    const started = async (company) => {
+        const made = await session(tab, company);
+        await tab.waitForSelector('text=Add your first webhook');
+        return made;
+    };
+
+    await started('foreign');
+    is(await page.textContent('h1'), 'Your session has ended', 'another company’s session in another tab changes nothing');
+
+    const second = await started('fresh');
+
+    await page.waitForSelector('h1:has-text("Add webhook")');
+    is(await typed(), 'https://hooks.example.com/typed', 'one of the same company goes on with what was typed');
+    is(await page.evaluate(() => location.hash), '#/webhooks/new', '... where it was');
+    is(await page.evaluate(() => document.activeElement.type), 'url', '... with the focus in it');
+
+    // the link in this tab
+
+    await api('DELETE', `/keys/${second.id}`);
+    await add();
+    await page.waitForSelector('text=goes on with what you typed');
+
+    const third = await api('POST', '/companies/fresh/portal-sessions', {});
+
+    await page.evaluate((url) => { location.href = url; }, `${env.PORTAL}#token=${third.token}&company=fresh`);
+    await page.waitForSelector('h1:has-text("Add webhook")');
+    is(await typed(), 'https://hooks.example.com/typed', 'so does a link in this tab');
+
+    // where it is no form, the same screen
+
+    await go(page, '/webhooks?range=7d');
+    await api('DELETE', `/keys/${third.id}`);
+    await go(page, '/replays');
+    await page.waitForSelector('text=Your session has ended');
+    ok(!(await page.innerText('main')).includes('what you typed'), 'nothing is said of a form where there is none');
+
+    const last = await started('fresh');
+
+    await page.waitForSelector('h1:has-text("Replays")');
+    ok(true, 'without a form the screen is there again that was asked for');
+    is(tab.bad.join('\n'), '', 'nothing bad in the other tab');
+    await tab.close();
+
+    await go(page, '/webhooks/new');
+    is(await typed(), '', 'a new form is empty');
+
+    return last;
+}
+
 
 export async function run(page) {
     await api('POST', '/companies', { uid: 'fresh', name: 'Fresh Ltd' });
 
-    const s = await session(page, 'fresh');
+    let s = await session(page, 'fresh');
 
     await page.waitForSelector('h1');
     is(await page.textContent('h1'), 'Events, sent to your systems', 'without access: what webhooks are');
@@ -45,7 +115,7 @@ export async function run(page) {
     await page.waitForSelector('h1:has-text("Add webhook")', { timeout: 20000 });
     ok(true, '... and is there again when it is granted');
 
-    page.expected = [401];
+    s = await interrupted(page, s);
     await api('DELETE', `/keys/${s.id}`);
     await page.evaluate(() => { location.hash = '/events'; });
     await page.waitForSelector('text=Your session has ended');
@@ -72,7 +142,7 @@ export async function run(page) {
     await page.waitForSelector('text=There is no such company');
     await page.fill('input[type=text]', 'fresh');
     await page.click('button[type=submit]');
-    await page.waitForSelector('text=Add your first webhook');
+    await page.waitForSelector('h1:has-text("Events")');
     is(await page.textContent('.company'), 'Fresh Ltd', 'and opens its portal');
     is(await page.locator('.operator').count(), 0, 'which is not the operator’s');
     page.expected = [];

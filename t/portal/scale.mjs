@@ -1,6 +1,6 @@
 /*
  * How long each screen takes until it can be used: from the change of the
- * address until what it is for is there.
+ * address until what it is for is there.  The median, for others run beside it.
  */
 
 import { api, browser, diag, done, env, ok, open, slow, waitFor } from './lib.mjs';
@@ -32,8 +32,10 @@ async function opened(name, company, selector) {
 
 
 function told(name, times) {
-    diag(`${String(Math.max(...times)).padStart(5)} ms  ${name} (${times.join(', ')})`);
-    ok(Math.max(...times) < LIMIT, `${name}: usable within a second`, times.join(', '));
+    const median = [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)];
+
+    diag(`${String(median).padStart(5)} ms  ${name} (${times.join(', ')})`);
+    ok(median < LIMIT, `${name}: usable within a second`, times.join(', '));
 }
 
 

@@ -27,7 +27,7 @@ async function enter(key, company) {
 }
 
 
-export function signIn(context, lapsed) {
+export function signIn(context, lapsed, kept) {
     const key = h('input', { type: 'password', autocomplete: 'off', spellcheck: 'false', required: true,
                              maxlength: 200 });
     const company = h('input', { type: 'text', autocomplete: 'off', spellcheck: 'false', maxlength: 128 });
@@ -70,7 +70,8 @@ export function signIn(context, lapsed) {
     return h('div.narrow', null,
         h('h1', { tabindex: '-1' }, lapsed ? 'Your session has ended' : 'Sign in'),
         lapsed && notice('warn', h('p', null,
-            'Sessions last for some time only. Open this page once more from the application that you came from.')),
+            `Sessions last for some time only. Open this page once more from the application that you came from${
+                kept ? ': this tab then goes on with what you typed.' : '.'}`)),
         h('p.lead', null, lapsed ? 'Or go on with a key.'
             : 'Open the portal from your provider’s application: its link signs you in. Or use a key.'),
         h('form.card', { onsubmit: submit, novalidate: true }, keyField, companyField,
