@@ -9,7 +9,7 @@
  */
 
 
-#include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_api_events.h"
 #include "ngx_http_webhook_name.h"
 
 
@@ -290,6 +290,10 @@ ngx_http_webhook_api_company_list(ngx_http_webhook_api_t *api)
     }
 
     rc = ngx_http_webhook_api_page(api, list, "co_");
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_http_webhook_filter_text(api, list);
+    }
 
     if (rc != NGX_DECLINED) {
         ngx_destroy_pool(list->op.pool);

@@ -60,11 +60,13 @@ void ngx_http_webhook_attempts_write(ngx_http_webhook_json_writer_t *w,
 
 /*
  * The filters of a list: since, until, q, event and id, whose prefix is given,
- * and "more" of them for webhook events.  NGX_DECLINED where all is well, else
- * the result of the problem that was sent.
+ * more of them for webhook events, and q alone.  NGX_DECLINED where all is well,
+ * else the result of the problem that was sent.
  */
 ngx_int_t ngx_http_webhook_filter_read(ngx_http_webhook_api_t *api,
     ngx_http_webhook_list_op_t *list, const char *prefix);
+ngx_int_t ngx_http_webhook_filter_text(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_list_op_t *list);
 ngx_int_t ngx_http_webhook_filter_events(ngx_http_webhook_api_t *api,
     ngx_http_webhook_list_op_t *list);
 

@@ -5,8 +5,8 @@
 
 
 /*
- * The filters of lists of webhook events and of messages, on the event loop.
- * Identifiers are times: a range of time is one of identifiers.
+ * The filters of lists, on the event loop.  Identifiers are times: a range of
+ * time is one of identifiers.
  */
 
 
@@ -20,8 +20,6 @@
 
 static ngx_int_t ngx_http_webhook_filter_range(ngx_http_webhook_api_t *api,
     ngx_http_webhook_list_op_t *list, const char *prefix);
-static ngx_int_t ngx_http_webhook_filter_text(ngx_http_webhook_api_t *api,
-    ngx_http_webhook_list_op_t *list);
 static ngx_int_t ngx_http_webhook_filter_copy(ngx_pool_t *pool, ngx_str_t *dst,
     ngx_str_t *src);
 static ngx_int_t ngx_http_webhook_filter_wrong(ngx_http_webhook_api_t *api,
@@ -39,6 +37,12 @@ ngx_http_webhook_filter_read(ngx_http_webhook_api_t *api,
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_webhook_filter_text(api, list);
+    }
+
+    if (rc == NGX_DECLINED && list->text.len && list->oldest == 0) {
+        return ngx_http_webhook_filter_wrong(api, "\"q\" needs \"since\": text "
+                                             "is looked for in a range of "
+                                             "time");
     }
 
     if (rc != NGX_DECLINED
@@ -113,7 +117,7 @@ ngx_http_webhook_filter_range(ngx_http_webhook_api_t *api,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_webhook_filter_text(ngx_http_webhook_api_t *api,
     ngx_http_webhook_list_op_t *list)
 {
@@ -126,12 +130,6 @@ ngx_http_webhook_filter_text(ngx_http_webhook_api_t *api,
     if (value.len == 0 || value.len > NGX_HTTP_WEBHOOK_FILTER_TEXT) {
         return ngx_http_webhook_filter_wrong(api, "\"q\" must be 1 to 256 "
                                              "bytes");
-    }
-
-    if (list->oldest == 0) {
-        return ngx_http_webhook_filter_wrong(api, "\"q\" needs \"since\": text "
-                                             "is looked for in a range of "
-                                             "time");
     }
 
     return ngx_http_webhook_filter_copy(list->op.pool, &list->text, &value);

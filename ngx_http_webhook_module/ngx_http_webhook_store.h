@@ -463,7 +463,8 @@ typedef struct {
     ngx_http_webhook_id_t            message_id;
     ngx_int_t                        status;      /* -1 for any */
     ngx_str_t                        event;       /* null for any */
-    ngx_str_t                        text;        /* in the payload, or null */
+    ngx_str_t                        text;        /* in the payload, or the
+                                                     company's names; or null */
     ngx_array_t                     *rows;
     ngx_http_webhook_id_t            next;
 } ngx_http_webhook_list_op_t;

@@ -114,7 +114,26 @@ is_deeply([ @names[0 .. 6] ], [ map { "page $_" } reverse 1 .. 7 ],
           'newest first');
 is(scalar(@names), 9, 'each once');
 
-for my $query ('limit=0', 'limit=251', 'limit=x', 'cursor=x', 'cursor=evt_0') {
+# those whose name or uid has a text
+
+my $guard = "W\x{e4}chter GmbH";
+$t->api_ok('POST', '/companies', { name => $guard, uid => 'Guard.7' });
+
+for (['guard', $guard], ['UARD.7', $guard], ['w%C3%A4chter', $guard],
+     ['GE 3', 'page 3'], ['%25', ''], ['_', ''], ['no such', ''], ['page', join ' ', map { "page $_" } reverse 1 .. 7])
+{
+    my ($q, $found) = @$_;
+    $q =~ s/ /%20/g;
+    my $page = $t->api_ok('GET', "/companies?q=$q");
+    is(join(' ', map { $_->{name} } @{ $page->{data} }), $found, "q=$q");
+}
+
+my $first = $t->api_ok('GET', '/companies?q=page&limit=5');
+my $second = $t->api_ok('GET', "/companies?q=page&limit=5&cursor=$first->{next_cursor}");
+is(join(' ', map { $_->{name} } @{ $second->{data} }), 'page 2 page 1', 'in pages, too');
+is($second->{next_cursor}, undef, '... that end');
+
+for my $query ('limit=0', 'limit=251', 'limit=x', 'cursor=x', 'cursor=evt_0', 'q=', 'q=' . 'x' x 257, 'q=a&q=b') {
     my ($status, $p) = $t->api('GET', "/companies?$query");
     is("$status $p->{code}", '400 invalid_parameter', $query);
 }

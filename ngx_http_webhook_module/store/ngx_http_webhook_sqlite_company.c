@@ -271,6 +271,7 @@ ngx_http_webhook_sqlite_company_list(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 1,
                                 list->cursor ? list->cursor : INT64_MAX);
     ngx_http_webhook_sqlite_int(stmt, 2, list->limit + 1);
+    ngx_http_webhook_sqlite_text(stmt, 3, &list->text);
 
     while ((rc = ngx_http_webhook_sqlite_step(s, stmt)) == NGX_OK) {
 

@@ -21,9 +21,12 @@ SET uid = ?2, name = ?3, enabled = ?4, updated_at = ?5, generation = ?6
 WHERE id = ?1;
 
 -- name: company_list
--- A page of companies, newest first.
+-- A page of companies, newest first; with a text, those whose name or uid has it.
 SELECT id, uid, name, enabled, updated_at FROM company
-WHERE id < ?1 AND deleted_at = 0 ORDER BY id DESC LIMIT ?2;
+WHERE id < ?1 AND deleted_at = 0
+    AND (?3 IS NULL OR instr(lower(name), lower(?3)) > 0
+         OR instr(lower(uid), lower(?3)) > 0)
+ORDER BY id DESC LIMIT ?2;
 
 -- name: company_changed
 -- The companies that changed after a generation, for the snapshot.

@@ -46,6 +46,23 @@ export async function run(page) {
     await page.waitForSelector('text=Newcomer was added');
     is((await api('GET', '/companies/newcomer')).enabled, false, 'a new company, without access');
 
+    // those that a text is in
+
+    const shown = () => page.locator('tbody tr').count();
+    const all = await shown();
+
+    await page.fill('.search input', 'newcomer');
+    await waitFor('what is found', async () => await shown() === 1);
+    ok(all > 1 && (await page.textContent('tbody')).includes('Newcomer'), 'a search finds one');
+    await page.fill('.search input', 'no such');
+    await page.waitForSelector('text=No company has this text');
+    is(await page.isVisible('table'), false, 'or none');
+    await audit(page, 'no company found');
+    await page.fill('.search input', '');
+    await page.keyboard.press('Enter');
+    await waitFor('all', async () => await shown() === all);
+    is(await page.isVisible('text=No company has this text'), false, 'without a text, all of them');
+
     const line = page.locator('tr', { hasText: 'Newcomer' });
 
     await line.locator('button:has-text("Enable")').click();

@@ -2,11 +2,12 @@
  * The operator's view: who asks for access, and all companies.
  */
 
-import { h, replace, add, data } from '../dom.js';
+import { h, replace, add, data, say } from '../dom.js';
 import * as api from '../api.js';
 import * as session from '../session.js';
 import { go } from '../router.js';
 import { button, badge, busy, confirm, copyable, dialog, empty, field, fieldError, head, toast } from '../ui.js';
+import { icon } from '../icons.js';
 import * as live from '../live.js';
 
 const REQUESTS = 100;           // on a page
@@ -119,6 +120,8 @@ export async function companies(context) {
     const body = h('tbody');
     const more = h('div.more');
     let cursor = null;
+    let turns = 0;
+    let typing;
 
     const row = (c) => {
         const tr = h('tr');
@@ -151,8 +154,20 @@ export async function companies(context) {
         return tr;
     };
 
+    /* How many there are; undefined where another search has begun meanwhile. */
+
     const page = async () => {
-        const got = await api.get('companies', { signal: context.signal, query: { cursor, limit: 50 } });
+        const turn = turns;
+        const got = await api.get('companies', { signal: context.signal,
+                                                 query: { q: text.value.trim(), cursor, limit: 50 } });
+
+        if (turn !== turns) {
+            return undefined;
+        }
+
+        if (cursor === null) {
+            replace(body);
+        }
 
         cursor = got.next_cursor;
         add(body, got.data.map(row));
@@ -160,6 +175,36 @@ export async function companies(context) {
 
         return got.data.length;
     };
+
+    const search = async () => {
+        clearTimeout(typing);
+        turns++;
+        cursor = null;
+
+        try {
+            const found = await page();
+
+            if (found !== undefined) {
+                table.hidden = found === 0;
+                nobody.hidden = found > 0;
+                say(found === 0 ? 'None found' : `${found}${cursor ? ' or more' : ''} found`);
+            }
+        } catch (e) {
+            if (e.name !== 'AbortError') {
+                toast(e.message, 'bad');
+            }
+        }
+    };
+
+    const text = h('input', { type: 'search', name: 'q', maxlength: 256, autocomplete: 'off', spellcheck: 'false',
+                              placeholder: 'Search a name or uid', 'aria-label': 'Search a name or uid' });
+    const bar = h('form.filters', { role: 'search', onsubmit: (e) => { e.preventDefault(); search(); } },
+        h('div.search', null, icon('search'), text));
+
+    text.addEventListener('input', () => {
+        clearTimeout(typing);
+        typing = setTimeout(search, 300);
+    });
 
     const some = await page();
 
@@ -169,8 +214,8 @@ export async function companies(context) {
         if (c) {
             body.prepend(row(c));
             toast(`${c.name} was added`);
-            table.hidden = false;
-            none.hidden = true;
+            table.hidden = bar.hidden = false;
+            none.hidden = nobody.hidden = true;
         }
     }, { kind: 'primary', icon: 'plus' });
 
@@ -180,7 +225,11 @@ export async function companies(context) {
             t ? h('th', { scope: 'col' }, t) : h('td')))), body));
     const none = empty('No company yet', 'Add one here, or by POST /companies of the API.');
 
-    none.hidden = some > 0;
+    const nobody = empty('None found', 'No company has this text in its name or uid.');
 
-    return [head('Companies', { sub: 'Choose one to see its portal.', actions: [made] }), table, more, none];
+    none.hidden = some > 0;
+    bar.hidden = some === 0;
+    nobody.hidden = true;
+
+    return [head('Companies', { sub: 'Choose one to see its portal.', actions: [made] }), bar, table, more, none, nobody];
 }
