@@ -250,6 +250,12 @@ ngx_http_webhook_api_call(ngx_http_request_t *r, ngx_str_t *body)
 
     if (body->len && route->body) {
 
+        if (ngx_http_webhook_body_encoded(r)) {
+            return ngx_http_webhook_problem(r,
+                                     NGX_HTTP_WEBHOOK_UNSUPPORTED_MEDIA_TYPE,
+                                     NGX_HTTP_WEBHOOK_BODY_ENCODED);
+        }
+
         if (!ngx_http_webhook_body_is(r, "application/json")
             && !(r->method == NGX_HTTP_PATCH
                  && ngx_http_webhook_body_is(r,
@@ -447,26 +453,59 @@ ngx_http_webhook_api_error(ngx_http_webhook_api_t *api,
 }
 
 
+/* "%uz" in the detail is the number. */
+
+static ngx_int_t
+ngx_http_webhook_api_error_number(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, const char *detail, size_t number)
+{
+    u_char  *p;
+
+    p = ngx_pnalloc(api->errors.pool, ngx_strlen(detail) + NGX_SIZE_T_LEN + 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    *ngx_sprintf(p, detail, number) = '\0';
+
+    return ngx_http_webhook_api_error(api, json, "invalid_value", (char *) p);
+}
+
+
 ngx_int_t
 ngx_http_webhook_api_string(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, size_t min, size_t max, ngx_pool_t *pool,
     ngx_str_t *value)
 {
+    size_t  n;
+
     if (json->type != NGX_HTTP_WEBHOOK_JSON_STRING) {
         return ngx_http_webhook_api_error(api, json, "wrong_type",
                                           "The member must be a string");
     }
 
-    if (json->text.len < min || json->text.len > max) {
+    n = ngx_utf8_length(json->text.data, json->text.len);
+
+    if (n < min) {
         return ngx_http_webhook_api_error(api, json, "invalid_value",
-                                          json->text.len < min
-                                          ? "The member is too short"
-                                          : "The member is too long");
+                                          "The member is too short");
+    }
+
+    if (n > max) {
+        return ngx_http_webhook_api_error_number(api, json,
+                                          "The member has more than %uz "
+                                          "characters", max);
     }
 
     if (memchr(json->text.data, '\0', json->text.len)) {
         return ngx_http_webhook_api_error(api, json, "invalid_value",
                                           "The member holds a zero byte");
+    }
+
+    if (!ngx_http_webhook_json_pairs(&json->raw)) {
+        return ngx_http_webhook_api_error(api, json, "invalid_value",
+                                          "The member holds half of a "
+                                          "surrogate pair");
     }
 
     value->len = json->text.len;
@@ -479,6 +518,38 @@ ngx_http_webhook_api_string(ngx_http_webhook_api_t *api,
     ngx_memcpy(value->data, json->text.data, value->len);
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_name(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, ngx_pool_t *pool, ngx_str_t *value)
+{
+    u_char  *p, *last;
+    size_t   spaces;
+
+    spaces = 0;
+    p = json->text.data;
+    last = p + json->text.len;
+
+    for ( /* void */ ; p < last; p++) {
+
+        if (*p < ' ' || *p == 0x7f) {
+            return ngx_http_webhook_api_error(api, json, "invalid_value",
+                                              "A name holds no control "
+                                              "characters");
+        }
+
+        spaces += (*p == ' ');
+    }
+
+    if (spaces && spaces == json->text.len) {
+        return ngx_http_webhook_api_error(api, json, "invalid_value",
+                                          "A name is more than spaces");
+    }
+
+    return ngx_http_webhook_api_string(api, json, 1, NGX_HTTP_WEBHOOK_MAX_NAME,
+                                       pool, value);
 }
 
 

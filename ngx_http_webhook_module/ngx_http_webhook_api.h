@@ -116,12 +116,15 @@ ngx_int_t ngx_http_webhook_api_error(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, const char *code, const char *detail);
 
 /*
- * Copies a string member of "min" to "max" bytes to a pool, the operation's,
- * which may outlive the request.  Anything else is an error of the member.
+ * Copies a string member of "min" to "max" characters to a pool, the operation's,
+ * which may outlive the request.  Anything else is an error of the member.  A
+ * name is one line, and seen.
  */
 ngx_int_t ngx_http_webhook_api_string(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, size_t min, size_t max, ngx_pool_t *pool,
     ngx_str_t *value);
+ngx_int_t ngx_http_webhook_api_name(ngx_http_webhook_api_t *api,
+    ngx_http_webhook_json_t *json, ngx_pool_t *pool, ngx_str_t *value);
 
 /* The same for a boolean, given as 0 or 1. */
 ngx_int_t ngx_http_webhook_api_boolean(ngx_http_webhook_api_t *api,

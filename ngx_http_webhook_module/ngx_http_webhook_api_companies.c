@@ -70,9 +70,7 @@ ngx_http_webhook_company_name(ngx_http_webhook_api_t *api,
 
     cop->set_name = 1;
 
-    return ngx_http_webhook_api_string(api, json, 1,
-                                       NGX_HTTP_WEBHOOK_MAX_NAME,
-                                       cop->op.pool, &cop->company.name);
+    return ngx_http_webhook_api_name(api, json, cop->op.pool, &cop->company.name);
 }
 
 

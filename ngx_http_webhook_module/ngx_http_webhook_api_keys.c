@@ -93,9 +93,7 @@ ngx_http_webhook_key_name(ngx_http_webhook_api_t *api,
 {
     ngx_http_webhook_key_op_t *kop = data;
 
-    return ngx_http_webhook_api_string(api, json, 1,
-                                       NGX_HTTP_WEBHOOK_MAX_NAME,
-                                       kop->op.pool, &kop->key.name);
+    return ngx_http_webhook_api_name(api, json, kop->op.pool, &kop->key.name);
 }
 
 

@@ -204,6 +204,18 @@ ngx_http_webhook_body_take(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 
 
 ngx_uint_t
+ngx_http_webhook_body_encoded(ngx_http_request_t *r)
+{
+    ngx_str_t  value;
+
+    return ngx_http_webhook_request_header(r, "content-encoding", &value) != 0
+           && (value.len != sizeof("identity") - 1
+               || ngx_strncasecmp(value.data, (u_char *) "identity", value.len)
+                  != 0);
+}
+
+
+ngx_uint_t
 ngx_http_webhook_body_is(ngx_http_request_t *r, const char *type)
 {
     size_t            len;

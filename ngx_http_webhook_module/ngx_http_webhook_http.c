@@ -28,6 +28,7 @@ static ngx_http_webhook_problem_t  ngx_http_webhook_problems[] = {
     { "invalid_utf8", 400, "The body is not UTF-8" },
     { "too_deep", 400, "The body is nested too deep" },
     { "invalid_parameter", 400, "A parameter of the query is invalid" },
+    { "invalid_header", 400, "A header of the request is invalid" },
     { "unauthorized", 401, "A valid key is needed" },
     { "access_not_enabled", 403, "The company has no access to webhooks" },
     { "role_forbidden", 403, "The key's role does not allow this" },
@@ -135,6 +136,10 @@ ngx_http_webhook_send_body(ngx_http_request_t *r, ngx_uint_t status,
         r->header_only = 1;
     }
 
+    /* what is done is done: a precondition would change its answer alone */
+
+    r->disable_not_modified = (r->headers_out.etag == NULL);
+
     rc = ngx_http_send_header(r);
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
@@ -209,8 +214,7 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
 {
     u_char                           type[128];
     ngx_str_t                        text;
-    ngx_uint_t                       i, level;
-    ngx_http_webhook_error_t        *error;
+    ngx_uint_t                       level;
     ngx_http_webhook_problem_t      *p;
     ngx_http_webhook_loc_conf_t     *wlcf;
     ngx_http_webhook_json_writer_t  *w;
@@ -238,26 +242,7 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
     ngx_http_webhook_json_object(w, NULL);
     ngx_http_webhook_json_cstring(w, "type", (char *) type);
     ngx_http_webhook_json_cstring(w, "title", p->title);
-    ngx_http_webhook_json_integer(w, "status", p->status);
-    ngx_http_webhook_json_cstring(w, "detail", detail ? detail : p->title);
-    ngx_http_webhook_json_cstring(w, "code", p->code);
-
-    if (errors) {
-        ngx_http_webhook_json_array(w, "errors");
-
-        error = errors->elts;
-
-        for (i = 0; i < errors->nelts; i++) {
-            ngx_http_webhook_json_object(w, NULL);
-            ngx_http_webhook_json_string(w, "pointer", &error[i].pointer);
-            ngx_http_webhook_json_cstring(w, "code", error[i].code);
-            ngx_http_webhook_json_cstring(w, "detail", error[i].detail);
-            ngx_http_webhook_json_close_object(w);
-        }
-
-        ngx_http_webhook_json_close_array(w);
-    }
-
+    ngx_http_webhook_problem_write(w, problem, detail, errors);
     ngx_http_webhook_json_close_object(w);
 
     if (ngx_http_webhook_json_end(w, &text) != NGX_OK) {
@@ -313,6 +298,40 @@ const char *
 ngx_http_webhook_problem_code(ngx_http_webhook_problem_e problem)
 {
     return ngx_http_webhook_problems[problem].code;
+}
+
+
+void
+ngx_http_webhook_problem_write(ngx_http_webhook_json_writer_t *w,
+    ngx_http_webhook_problem_e problem, const char *detail, ngx_array_t *errors)
+{
+    ngx_uint_t                   i;
+    ngx_http_webhook_error_t    *error;
+    ngx_http_webhook_problem_t  *p;
+
+    p = &ngx_http_webhook_problems[problem];
+
+    ngx_http_webhook_json_integer(w, "status", p->status);
+    ngx_http_webhook_json_cstring(w, "code", p->code);
+    ngx_http_webhook_json_cstring(w, "detail", detail ? detail : p->title);
+
+    if (errors == NULL) {
+        return;
+    }
+
+    ngx_http_webhook_json_array(w, "errors");
+
+    error = errors->elts;
+
+    for (i = 0; i < errors->nelts; i++) {
+        ngx_http_webhook_json_object(w, NULL);
+        ngx_http_webhook_json_string(w, "pointer", &error[i].pointer);
+        ngx_http_webhook_json_cstring(w, "code", error[i].code);
+        ngx_http_webhook_json_cstring(w, "detail", error[i].detail);
+        ngx_http_webhook_json_close_object(w);
+    }
+
+    ngx_http_webhook_json_close_array(w);
 }
 
 
@@ -502,17 +521,18 @@ ngx_http_webhook_refuse(ngx_http_request_t *r,
 }
 
 
-void
+ngx_uint_t
 ngx_http_webhook_request_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {
     size_t            len;
-    ngx_uint_t        i;
+    ngx_uint_t        i, n;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *header;
 
     ngx_str_null(value);
 
+    n = 0;
     len = ngx_strlen(name);
 
     for (part = &r->headers_in.headers.part; part; part = part->next) {
@@ -521,13 +541,15 @@ ngx_http_webhook_request_header(ngx_http_request_t *r, const char *name,
 
         for (i = 0; i < part->nelts; i++) {
             if (header[i].key.len == len
-                && ngx_strncmp(header[i].lowcase_key, name, len) == 0)
+                && ngx_strncmp(header[i].lowcase_key, name, len) == 0
+                && n++ == 0)
             {
                 *value = header[i].value;
-                return;
             }
         }
     }
+
+    return n;
 }
 
 

@@ -25,6 +25,7 @@ typedef enum {
     NGX_HTTP_WEBHOOK_INVALID_UTF8,
     NGX_HTTP_WEBHOOK_TOO_DEEP,
     NGX_HTTP_WEBHOOK_INVALID_PARAMETER,
+    NGX_HTTP_WEBHOOK_INVALID_HEADER,
     NGX_HTTP_WEBHOOK_UNAUTHORIZED,
     NGX_HTTP_WEBHOOK_ACCESS_NOT_ENABLED,
     NGX_HTTP_WEBHOOK_ROLE_FORBIDDEN,
@@ -112,9 +113,17 @@ ngx_uint_t ngx_http_webhook_error_add(ngx_array_t *errors, ngx_str_t *member,
 ngx_uint_t ngx_http_webhook_error_below(ngx_array_t *errors,
     ngx_str_t *member, ngx_str_t *child, const char *code, const char *detail);
 
-/* The status and the code of a problem, for an answer of many parts. */
+/* The status and the code of a problem. */
 ngx_uint_t ngx_http_webhook_problem_status(ngx_http_webhook_problem_e problem);
 const char *ngx_http_webhook_problem_code(ngx_http_webhook_problem_e problem);
+
+/*
+ * Writes a problem's members "status", "code" and "detail", which may be NULL for
+ * its title, and "errors", which may be NULL: for an answer of many parts.
+ */
+void ngx_http_webhook_problem_write(ngx_http_webhook_json_writer_t *w,
+    ngx_http_webhook_problem_e problem, const char *detail,
+    ngx_array_t *errors);
 
 /*
  * Counts an answer of ingest, which is a problem; problems that are sent to
@@ -173,12 +182,22 @@ ngx_int_t ngx_http_webhook_body_read(ngx_http_request_t *r, size_t limit,
 ngx_int_t ngx_http_webhook_refuse(ngx_http_request_t *r,
     ngx_http_webhook_problem_e problem, const char *detail);
 
-/* A header of the request, by its name in lower case; null without it. */
-void ngx_http_webhook_request_header(ngx_http_request_t *r, const char *name,
-    ngx_str_t *value);
+/*
+ * A header of the request, by its name in lower case; null without it.  Returns
+ * how often it is there: the value is the first one's.
+ */
+ngx_uint_t ngx_http_webhook_request_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
 
-/* Returns 1 where the request says that its body is of a type. */
+/*
+ * Returns 1 where the request says that its body is of a type; and where it says
+ * that it is compressed, which no body may be.
+ */
 ngx_uint_t ngx_http_webhook_body_is(ngx_http_request_t *r, const char *type);
+ngx_uint_t ngx_http_webhook_body_encoded(ngx_http_request_t *r);
+
+#define NGX_HTTP_WEBHOOK_BODY_ENCODED                                         \
+    "The body must be sent as it is, without a Content-Encoding"
 
 /*
  * Posts an operation for a request, which waits for it.  The operation's

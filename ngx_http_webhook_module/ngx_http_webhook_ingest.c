@@ -20,7 +20,7 @@ static ngx_int_t ngx_http_webhook_ingest_allowed(ngx_http_request_t *r);
 static ngx_int_t ngx_http_webhook_ingest_body(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_int_t ngx_http_webhook_ingest_one(ngx_http_request_t *r,
-    ngx_str_t *body);
+    ngx_str_t *body, ngx_str_t *key);
 static void ngx_http_webhook_ingest_done(ngx_http_webhook_op_t *op);
 static ngx_int_t ngx_http_webhook_ingest_accepted(ngx_http_request_t *r,
     ngx_http_webhook_ingest_op_t *in);
@@ -61,6 +61,12 @@ ngx_http_webhook_ingest_allowed(ngx_http_request_t *r)
                                        "Events are ingested by POST");
     }
 
+    if (ngx_http_webhook_body_encoded(r)) {
+        return ngx_http_webhook_refuse(r,
+                                     NGX_HTTP_WEBHOOK_UNSUPPORTED_MEDIA_TYPE,
+                                     NGX_HTTP_WEBHOOK_BODY_ENCODED);
+    }
+
     if (ngx_http_webhook_body_is(r, "application/json")) {
         limit = wlcf->payload_limit + NGX_HTTP_WEBHOOK_ENVELOPE;
 
@@ -87,22 +93,39 @@ ngx_http_webhook_ingest_allowed(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_webhook_ingest_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    return ngx_http_webhook_body_is(r, "application/json")
-           ? ngx_http_webhook_ingest_one(r, body)
-           : ngx_http_webhook_ingest_batch(r, body);
+    ngx_str_t   key;
+    ngx_uint_t  n;
+
+    n = ngx_http_webhook_request_header(r, "idempotency-key", &key);
+
+    if (n > 1) {
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_INVALID_HEADER,
+                                        "There is more than one "
+                                        "Idempotency-Key");
+    }
+
+    if (ngx_http_webhook_body_is(r, "application/json")) {
+        return ngx_http_webhook_ingest_one(r, body, &key);
+    }
+
+    if (n) {
+        return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_INVALID_HEADER,
+                                        "The events of a batch have keys of "
+                                        "their own, \"idempotency_key\"");
+    }
+
+    return ngx_http_webhook_ingest_batch(r, body);
 }
 
 
 static ngx_int_t
-ngx_http_webhook_ingest_one(ngx_http_request_t *r, ngx_str_t *body)
+ngx_http_webhook_ingest_one(ngx_http_request_t *r, ngx_str_t *body,
+    ngx_str_t *key)
 {
-    ngx_str_t                      key;
     ngx_http_webhook_refusal_t     refusal;
     ngx_http_webhook_ingest_op_t  *in;
 
-    ngx_http_webhook_request_header(r, "idempotency-key", &key);
-
-    in = ngx_http_webhook_ingest_read(r, body, &key, &refusal);
+    in = ngx_http_webhook_ingest_read(r, body, key, &refusal);
 
     if (in == NULL) {
         return (refusal.problem == NGX_HTTP_WEBHOOK_INVALID)

@@ -7,7 +7,8 @@
 /*
  * Many events in one body, application/x-ndjson: a JSON object a line.  They
  * go to the store together and share its transaction; the answer has a line
- * for each, in order, and a bad line fails alone.  On the event loop.
+ * for each that is not empty, in order, with its number, and a bad line fails
+ * alone.  On the event loop.
  *
  * The batch lives in a pool of its own, until its last operation is done: the
  * request may be gone before.
@@ -18,14 +19,25 @@
 #include "ngx_http_webhook_name.h"
 
 
-/* What came of a line: of an accepted one, the operation's result. */
+/*
+ * What came of a line: the operation's result, or, where it has no id, why it was
+ * refused.
+ */
 
 typedef struct {
-    ngx_uint_t                   status;
-    const char                  *code;
+    ngx_uint_t                   number;
     ngx_http_webhook_id_t        id;
     ngx_uint_t                   count;
+    ngx_http_webhook_refusal_t   refusal;
+    ngx_str_t                    text;        /* of that, in the answer */
 } ngx_http_webhook_line_t;
+
+
+typedef struct {
+    ngx_str_t                    rest;
+    ngx_uint_t                   number;      /* of the last line that was
+                                                 taken, from 1 on */
+} ngx_http_webhook_lines_t;
 
 
 typedef struct {
@@ -46,7 +58,7 @@ typedef struct {
 } ngx_http_webhook_batch_ref_t;
 
 
-static ngx_uint_t ngx_http_webhook_batch_next(ngx_str_t *rest,
+static ngx_uint_t ngx_http_webhook_batch_next(ngx_http_webhook_lines_t *lines,
     ngx_str_t *line);
 static void ngx_http_webhook_batch_line(ngx_http_request_t *r,
     ngx_http_webhook_batch_body_t *batch, ngx_http_webhook_line_t *line,
@@ -55,20 +67,24 @@ static void ngx_http_webhook_batch_done(ngx_http_webhook_op_t *op);
 static void ngx_http_webhook_batch_cleanup(void *data);
 static ngx_int_t ngx_http_webhook_batch_send(
     ngx_http_webhook_batch_body_t *batch, ngx_http_request_t *r);
+static ngx_int_t ngx_http_webhook_batch_refused(ngx_http_request_t *r,
+    ngx_http_webhook_line_t *line);
 
 
 ngx_int_t
 ngx_http_webhook_ingest_batch(ngx_http_request_t *r, ngx_str_t *body)
 {
     ngx_int_t                       rc;
-    ngx_str_t                       rest, text;
+    ngx_str_t                       text;
     ngx_uint_t                      n;
     ngx_pool_t                     *pool;
+    ngx_http_webhook_lines_t        lines;
     ngx_http_webhook_batch_body_t  *batch;
 
-    for (n = 0, rest = *body; ngx_http_webhook_batch_next(&rest, &text); n++) {
-        /* void */
-    }
+    lines.rest = *body;
+    lines.number = 0;
+
+    for (n = 0; ngx_http_webhook_batch_next(&lines, &text); n++) { /* void */ }
 
     if (n > NGX_HTTP_WEBHOOK_MAX_LINES) {
         return ngx_http_webhook_problem(r, NGX_HTTP_WEBHOOK_BODY_TOO_LARGE,
@@ -99,7 +115,11 @@ ngx_http_webhook_ingest_batch(ngx_http_request_t *r, ngx_str_t *body)
     batch->cleanup->handler = ngx_http_webhook_batch_cleanup;
     batch->cleanup->data = batch;
 
-    for (n = 0, rest = *body; ngx_http_webhook_batch_next(&rest, &text); n++) {
+    lines.rest = *body;
+    lines.number = 0;
+
+    for (n = 0; ngx_http_webhook_batch_next(&lines, &text); n++) {
+        batch->lines[n].number = lines.number;
         ngx_http_webhook_batch_line(r, batch, &batch->lines[n], &text);
     }
 
@@ -126,11 +146,16 @@ failed:
 /* The next line that is not empty. */
 
 static ngx_uint_t
-ngx_http_webhook_batch_next(ngx_str_t *rest, ngx_str_t *line)
+ngx_http_webhook_batch_next(ngx_http_webhook_lines_t *lines, ngx_str_t *line)
 {
-    u_char  *end;
+    u_char     *end;
+    ngx_str_t  *rest;
+
+    rest = &lines->rest;
 
     while (rest->len) {
+
+        lines->number++;
 
         end = memchr(rest->data, LF, rest->len);
 
@@ -159,28 +184,23 @@ ngx_http_webhook_batch_line(ngx_http_request_t *r,
     ngx_str_t *text)
 {
     ngx_str_t                      key;
-    ngx_http_webhook_refusal_t     refusal;
     ngx_http_webhook_ingest_op_t  *in;
     ngx_http_webhook_batch_ref_t  *ref;
     ngx_http_webhook_main_conf_t  *wmcf;
 
     ngx_str_null(&key);
 
-    in = ngx_http_webhook_ingest_read(r, text, &key, &refusal);
+    in = ngx_http_webhook_ingest_read(r, text, &key, &line->refusal);
 
     if (in == NULL) {
-        line->status = ngx_http_webhook_problem_status(refusal.problem);
-        line->code = ngx_http_webhook_problem_code(refusal.problem);
-        ngx_http_webhook_problem_count(r, refusal.problem);
+        ngx_http_webhook_problem_count(r, line->refusal.problem);
         return;
     }
 
     ref = ngx_palloc(in->op.pool, sizeof(ngx_http_webhook_batch_ref_t));
     if (ref == NULL) {
         ngx_destroy_pool(in->op.pool);
-        line->status = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        line->code = ngx_http_webhook_problem_code(NGX_HTTP_WEBHOOK_INTERNAL);
-        ngx_http_webhook_problem_count(r, NGX_HTTP_WEBHOOK_INTERNAL);
+        ngx_http_webhook_problem_count(r, line->refusal.problem);
         return;
     }
 
@@ -203,10 +223,8 @@ ngx_http_webhook_batch_done(ngx_http_webhook_op_t *op)
 {
     ngx_http_webhook_ingest_op_t *in = (ngx_http_webhook_ingest_op_t *) op;
 
-    const char                     *detail;
     ngx_http_request_t             *r;
     ngx_http_webhook_line_t        *line;
-    ngx_http_webhook_problem_e      problem;
     ngx_http_webhook_batch_ref_t   *ref;
     ngx_http_webhook_batch_body_t  *batch;
 
@@ -216,7 +234,6 @@ ngx_http_webhook_batch_done(ngx_http_webhook_op_t *op)
     r = batch->request;
 
     if (op->status == NGX_HTTP_WEBHOOK_STORE_OK) {
-        line->status = NGX_HTTP_ACCEPTED;
         line->id = in->message.id;
         line->count = in->count;
 
@@ -225,14 +242,12 @@ ngx_http_webhook_batch_done(ngx_http_webhook_op_t *op)
         }
 
     } else {
-        problem = ngx_http_webhook_store_problem(op, &detail);
+        line->refusal.problem =
+                    ngx_http_webhook_store_problem(op, &line->refusal.detail);
 
         if (r) {
-            ngx_http_webhook_problem_count(r, problem);
+            ngx_http_webhook_problem_count(r, line->refusal.problem);
         }
-
-        line->status = ngx_http_webhook_problem_status(problem);
-        line->code = ngx_http_webhook_problem_code(problem);
     }
 
     ngx_http_webhook_ingest_finish(in);
@@ -264,11 +279,25 @@ ngx_http_webhook_batch_send(ngx_http_webhook_batch_body_t *batch,
     ngx_http_request_t *r)
 {
     u_char                   *p;
+    size_t                    size;
     ngx_str_t                 text;
     ngx_uint_t                i;
     ngx_http_webhook_line_t  *line;
 
-    p = ngx_pnalloc(r->pool, batch->n * 128 + 1);
+    size = 1;
+
+    for (i = 0; i < batch->n; i++) {
+        line = &batch->lines[i];
+
+        if (line->id == 0 && ngx_http_webhook_batch_refused(r, line) != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        size += 128 + line->text.len;
+    }
+
+    p = ngx_pnalloc(r->pool, size);
     if (p == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -278,13 +307,13 @@ ngx_http_webhook_batch_send(ngx_http_webhook_batch_body_t *batch,
     for (i = 0; i < batch->n; i++) {
         line = &batch->lines[i];
 
-        if (line->code) {
-            p = ngx_sprintf(p, "{\"status\":%ui,\"code\":\"%s\"}\n",
-                            line->status, line->code);
+        if (line->id == 0) {
+            p = ngx_sprintf(p, "%V\n", &line->text);
             continue;
         }
 
-        p = ngx_sprintf(p, "{\"status\":%ui,\"id\":\"", line->status);
+        p = ngx_sprintf(p, "{\"line\":%ui,\"status\":202,\"id\":\"",
+                        line->number);
         p = ngx_http_webhook_id_write(p, "msg_", line->id);
         p = ngx_sprintf(p, "\",\"webhook_event_count\":%ui}\n", line->count);
     }
@@ -293,4 +322,29 @@ ngx_http_webhook_batch_send(ngx_http_webhook_batch_body_t *batch,
 
     return ngx_http_webhook_send_typed(r, NGX_HTTP_OK, "application/x-ndjson",
                                        &text);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_batch_refused(ngx_http_request_t *r,
+    ngx_http_webhook_line_t *line)
+{
+    ngx_http_webhook_refusal_t      *refusal;
+    ngx_http_webhook_json_writer_t  *w;
+
+    w = ngx_http_webhook_json_begin(r->pool);
+    if (w == NULL) {
+        return NGX_ERROR;
+    }
+
+    refusal = &line->refusal;
+
+    ngx_http_webhook_json_object(w, NULL);
+    ngx_http_webhook_json_integer(w, "line", line->number);
+    ngx_http_webhook_problem_write(w, refusal->problem, refusal->detail,
+                                   refusal->problem == NGX_HTTP_WEBHOOK_INVALID
+                                   ? &refusal->errors : NULL);
+    ngx_http_webhook_json_close_object(w);
+
+    return ngx_http_webhook_json_end(w, &line->text);
 }

@@ -378,6 +378,39 @@ ngx_http_webhook_json_read(ngx_pool_t *pool, ngx_str_t *source,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_json_pairs(ngx_str_t *raw)
+{
+    u_char     *p, *last;
+    ngx_int_t   code;
+    ngx_uint_t  high;
+
+    high = 0;
+    p = raw->data;
+    last = p + raw->len;
+
+    while (p < last) {
+        code = 0;
+
+        if (*p++ == '\\') {
+
+            if (*p++ == 'u') {
+                code = ngx_hextoi(p, 4);
+                p += 4;
+            }
+        }
+
+        if (high != (code >= 0xdc00 && code <= 0xdfff)) {
+            return 0;
+        }
+
+        high = (code >= 0xd800 && code <= 0xdbff);
+    }
+
+    return !high;
+}
+
+
 /*
  * Returns the length of the UTF-8 sequence at p, or 0 where it is not
  * well-formed: the table of RFC 3629, section 4.

@@ -68,6 +68,12 @@ ngx_http_webhook_json_error_e ngx_http_webhook_json_read(ngx_pool_t *pool,
     ngx_str_t *source, ngx_uint_t tree, ngx_http_webhook_json_t **root,
     size_t *offset);
 
+/*
+ * Returns 1 where each escaped half of a surrogate pair in a string, as it
+ * stands in the source, has the other half (RFC 8259, section 8.2).
+ */
+ngx_uint_t ngx_http_webhook_json_pairs(ngx_str_t *raw);
+
 /* Returns 1 where the bytes are well-formed UTF-8 (RFC 3629). */
 ngx_uint_t ngx_http_webhook_utf8_valid(u_char *p, size_t len);
 

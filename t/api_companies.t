@@ -57,6 +57,13 @@ for (
     [ '{"name":1}', 'wrong_type', '/name' ],
     [ '{"name":null}', 'wrong_type', '/name' ],
     [ '{"name":"a\u0000b"}', 'invalid_value', '/name' ],
+    [ '{"name":"  "}', 'invalid_value', '/name' ],
+    [ '{"name":"a\nb"}', 'invalid_value', '/name' ],
+    [ '{"name":"a\u007f"}', 'invalid_value', '/name' ],
+    [ '{"name":"\ud800"}', 'invalid_value', '/name' ],
+    [ '{"name":"a\ud83db"}', 'invalid_value', '/name' ],
+    [ '{"name":"\ude00\ud83d"}', 'invalid_value', '/name' ],
+    [ '{"name":"' . '\u00fc' x 257 . '"}', 'invalid_value', '/name' ],
     [ '{}', 'missing_member', '/name' ],
     [ '{"name":"a","enabled":1}', 'wrong_type', '/enabled' ],
     [ '{"name":"a","enabled":"true"}', 'wrong_type', '/enabled' ],
@@ -73,6 +80,14 @@ for (
     is($status, 422, "refused: " . substr $body, 0, 40);
     is($p->{errors}[0]{code}, $code, "  $code");
     is($p->{errors}[0]{pointer}, $pointer, "  at $pointer");
+}
+
+is([ $t->api('POST', '/companies', '{"name":"' . 'x' x 257 . '"}') ]->[1]{errors}[0]{detail},
+   'The member has more than 256 characters', 'how long it may be is told');
+
+for (['\\\\ud800', '\\ud800'], ['\ud83d\ude00', "\x{1f600}"], ['\u00fc' x 256, "\xfc" x 256], ["\xc3\xbc" x 256, "\xfc" x 256]) {
+    my ($given, $name) = @$_;
+    is($t->api_ok('POST', '/companies', qq({"name":"$given"}))->{name}, $name, 'taken: ' . substr $given, 0, 20);
 }
 
 is([ $t->api('POST', '/companies', '{"name":') ]->[1]{code}, 'malformed_json',
@@ -109,10 +124,10 @@ do {
     $pages++;
 } while $cursor;
 
-is($pages, 3, '9 companies are 3 pages of 4');
+is($pages, 4, '13 companies are 4 pages of 4');
 is_deeply([ @names[0 .. 6] ], [ map { "page $_" } reverse 1 .. 7 ],
           'newest first');
-is(scalar(@names), 9, 'each once');
+is(scalar(@names), 13, 'each once');
 
 # those whose name or uid has a text
 

@@ -50,6 +50,11 @@ is_deeply([ map { join ' ', $_->{status}, $_->{code} // $_->{webhook_event_count
     '400 invalid_utf8', '422 invalid', '202 1',
 ], 'each line has its answer, a bad one fails alone');
 
+is(join(' ', map { $_->{line} } @lines), '1 2 3 4 5 6 8 9 10 11 12', '... with its number: an empty one has none');
+like($lines[2]{detail}, qr/malformed at byte \d+/, 'what is wrong with a line');
+is_deeply($lines[6]{errors}[0]{pointer}, '/event', '... and where');
+is_deeply([ sort keys %{ $lines[4] } ], [qw(code detail line status)], '... as far as there is something to say');
+
 my @ids = map { $_->{id} } grep { $_->{id} } @lines;
 is_deeply([ sort @ids ], \@ids, 'ids rise in the order of the lines');
 
@@ -62,6 +67,9 @@ is_deeply([ sort map { /"payload":(\d+)/ } map { $_->{body} } @got ], [ 1, 3, 7 
 ($r, @lines) = post(join "\n", map { qq({"company":"acme","event":"k","payload":$_,"idempotency_key":"same"}) } 1, 1, 2);
 is_deeply([ map { $_->{status} } @lines ], [ 202, 202, 422 ], 'idempotency keys in a batch');
 is($lines[0]{id}, $lines[1]{id}, 'one event for two lines');
+
+($r, @lines) = post(event('wanted', 1), 'Idempotency-Key' => 'k');
+is("$r->{status} $lines[0]{code}", '400 invalid_header', 'one for a whole batch would protect nothing');
 
 # sizes
 

@@ -156,6 +156,20 @@ for my $n (1 .. 20) {
 like(talk(head('/events', 'Content-Length: ' . length event(1), @close) . event(1)),
      qr/^HTTP\/1.1 202 /, 'all is well after clients that went away');
 
+# a body that is compressed is not read as one that is not
+
+for (['POST', '/events', '{"company":"acme","event":"a","payload":1}', 202], ['POST', '/api/companies', '{"name":"a"}', 201],
+     ['PATCH', '/api/companies/acme', '{}', 200])
+{
+    my ($method, $path, $body, $good) = @$_;
+
+    for (['gzip', 415], ['br', 415], ['identity', $good], ['Identity', $good], ['', 415]) {
+        my ($encoding, $want) = @$_;
+        my $r = $t->http($method, $path, content => $body, headers => { 'Content-Encoding' => $encoding });
+        is($r->{status}, $want, "$method $path, $encoding");
+    }
+}
+
 is(scalar($t->log_lines(qr/\[(?:alert|emerg|crit)\]|exited on signal/)), 0,
    'nothing alarming in the log');
 

@@ -48,6 +48,9 @@ isnt([ post('other', '{"n":1}', header => 'key-1') ]->[1]{id}, $first->{id},
 ($s2, $p) = post('acme', 1, header => 'a', member => 'b');
 is("$s2 $p->{errors}[0]{pointer}", '422 /idempotency_key', 'header and member differ');
 
+($s2, $p) = post('acme', 1, header => [ 'a', 'a' ]);
+is("$s2 $p->{code}", '400 invalid_header', 'two headers');
+
 for my $key ('x' x 256, '\u00e9', '\t') {
     is([ post('acme', 1, member => $key) ]->[0], 422, 'a key that is none');
 }

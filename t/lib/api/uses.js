@@ -70,6 +70,9 @@ module.exports = (client, config, keys, fixture, errors) => {
                 JSON.stringify({ ...event, payload: 'x'.repeat(263000) }),
                 ''].join('\n') });
 
+            await $('POST', '/events', undefined, { type: 'application/x-ndjson', body: JSON.stringify(event),
+                                                    headers: { 'idempotency-key': 'batch' } });
+
             const last = await $('POST', '/events', { ...event, payload: 'erased' });
             await $('DELETE', `${at}/messages/${last.json.id}`);
             await $('DELETE', `${at}/messages/${last.json.id}`);
