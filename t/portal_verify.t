@@ -7,9 +7,11 @@ use warnings;
 
 BEGIN { push @INC, 't/lib' }
 
-use Digest::SHA qw(hmac_sha256_hex);
+use Digest::SHA qw(hmac_sha256_base64 hmac_sha256_hex);
 use HTTP::Tiny;
+use IO::Socket::INET;
 use JSON::PP;
+use MIME::Base64 qw(decode_base64);
 use Test::More;
 use WebhookTest;
 
@@ -136,6 +138,18 @@ for my $language (sort keys %run) {
             is($post->("$body ", 'X-Signature' => $signature), 401, 'a body that was changed');
             is($post->($body, 'X-Signature' => sign($body, 'whsec_x')->[1]), 401, 'another secret');
             is($post->($old->[0], 'X-Signature' => $old->[1]), 401, 'one that is old');
+
+            my $half = $body =~ s/"payload":\K.*(?=,"timestamp")/"\\ud800"/r;
+            is($post->($half, 'X-Signature' => sign($half)->[1]), 204, 'a payload that is no text');
+
+            # a sender that goes away, and one that sends too much, do not end it
+
+            my $s = IO::Socket::INET->new("127.0.0.1:$port") or die $!;
+            print $s "POST /ok/in/box HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\nabc";
+            $s->flush;
+            close $s;
+            isnt($post->('x' x (3 << 20), 'X-Signature' => 'x'), 204, 'a body that is too long');
+            is($post->($body, 'X-Signature' => $signature), 204, 'it goes on');
             kill 'KILL', $pid;
             waitpid $pid, 0;
         };
@@ -156,6 +170,9 @@ SKIP: {
     WebhookTest::sh("sh $file");
     my ($sent) = grep { ($_->{headers}{'x-webhook-event-id'} || '') eq 'evt_by_hand' } $t->wait_received(2);
     is($sent->{headers}{'x-signature'}, hmac_sha256_hex($sent->{body}, $w->{secret}), 'curl: signed');
+    is($sent->{headers}{'webhook-signature'}, 'v1,' . hmac_sha256_base64(
+           "evt_by_hand.$sent->{headers}{'webhook-timestamp'}.$sent->{body}",
+           decode_base64($w->{secret} =~ s/^whsec_//r)) . '=', '... for libraries of Standard Webhooks, too');
     like($sent->{body}, qr/^\{"event":"honeypot\.test","payload":\{"test":true\},"timestamp":\d+\}$/, '... as deliveries are');
 }
 

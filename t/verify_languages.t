@@ -27,6 +27,7 @@ my @payloads = (
         . '\\\\ \" \u0000 ",' . "\n\t" . '"t":",\"timestamp\":1}", "timestamp":1}',
     'null',
     '[' x 510 . ']' x 510,
+    '["\ud800", "half of a pair"]',
 );
 
 my $doc = WebhookTest::slurp('docs/receiving.md');
@@ -43,7 +44,7 @@ $t->ingest('acme', 'honeypot.alert', $_) for @payloads;
 my @got = sort { length $b->{body} <=> length $a->{body} }
           $t->wait_received(scalar @payloads);
 
-my ($deep, $odd, $null) = @got;
+my ($deep, $odd, $half, $null) = @got;
 
 like($odd->{body}, qr/^\{"event":"honeypot\.alert","payload":\Q$payloads[0]\E,/,
      'the payload has arrived');
@@ -88,7 +89,7 @@ sub examine {
     $accepts->('a delivery', $secret, $body, $signature);
     $accepts->("a payload of $_->[0]", $secret, $_->[1]{body},
                $_->[1]{headers}{'x-signature'})
-        for [ 'null', $null ], [ 'depth', $deep ];
+        for [ 'null', $null ], [ 'depth', $deep ], [ 'half of a surrogate pair', $half ];
 
     # what it has not
 

@@ -45,8 +45,10 @@ function verify(string $secret, string $body, string ...$signatures): bool
         $genuine = hash_equals($expected, $signature) || $genuine;
     }
 
+    // at the end of the body: json_decode() would not take each payload
     return $secret !== '' && $genuine
-        && abs(time() - json_decode($body, true)['timestamp']) <= 300;
+        && preg_match('/"timestamp":(\\d+)\\}$/D', $body, $match) === 1
+        && abs(time() - (int) $match[1]) <= 300;
 }
 
 $body = file_get_contents('php://input');
@@ -58,7 +60,7 @@ if (!verify((string) getenv('WEBHOOK_SECRET'), $body,
     exit;
 }
 
-$event = json_decode($body, true);
+$event = json_decode($body, true);           // null where PHP cannot hold it
 $id = $_SERVER['HTTP_X_WEBHOOK_EVENT_ID'];   // skip what you have done already
 
 // put $event['event'] and $event['payload'] into your queue here
@@ -74,6 +76,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SECRET = os.environ['WEBHOOK_SECRET']
+LIMIT = 1 << 20                     # bytes, of a body
 
 
 def verify(body, *signatures):
@@ -87,7 +90,8 @@ def verify(body, *signatures):
 
 class Webhook(BaseHTTPRequestHandler):
     def do_POST(self):              # ${path}
-        body = self.rfile.read(int(self.headers.get('Content-Length', 0)))
+        length = int(self.headers.get('Content-Length', 0))
+        body = self.rfile.read(min(length, LIMIT))
 
         if not verify(body, self.headers.get('X-Signature', ''),
                       self.headers.get('X-Signature-Previous', '')):
@@ -113,6 +117,7 @@ if __name__ == '__main__':
 const http = require('http');
 
 const secret = process.env.WEBHOOK_SECRET;
+const limit = 1 << 20;                              // bytes, of a body
 
 function verify(body, ...signatures) {
     const hmac = crypto.createHmac('sha256', secret).update(body);
@@ -130,7 +135,17 @@ function verify(body, ...signatures) {
 
 http.createServer(async (req, res) => {            // POST ${path}
     const parts = [];
-    for await (const part of req) { parts.push(part); }
+    let length = 0;
+
+    try {
+        for await (const part of req) {
+            length += part.length;
+            if (length <= limit) { parts.push(part); }
+        }
+    } catch (e) {
+        return;                                    // the sender went away
+    }
+
     const body = Buffer.concat(parts);
 
     if (!verify(body, req.headers['x-signature'] || '',
@@ -187,7 +202,7 @@ func verify(body []byte, signatures ...string) (e event, ok bool) {
 
 func main() {
 	http.HandleFunc("${path}", func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		e, ok := verify(body, r.Header.Get("X-Signature"),
 			r.Header.Get("X-Signature-Previous"))
 
@@ -223,19 +238,22 @@ def verify(body, *signatures)
       OpenSSL.fixed_length_secure_compare(signature, expected)
   end
 
-  genuine.any? && (Time.now.to_i - JSON.parse(body)['timestamp']).abs <= 300
+  # at the end of the body: JSON.parse would not take each payload
+  sent = body[/"timestamp":(\\d+)\\}\\z/, 1].to_i
+
+  genuine.any? && (Time.now.to_i - sent).abs <= 300
 end
 
 # POST ${path}
 run(lambda do |env|
-  body = env['rack.input'].read
+  body = env['rack.input'].read(1 << 20).to_s # bytes, at most
 
   unless verify(body, env['HTTP_X_SIGNATURE'].to_s,
                 env['HTTP_X_SIGNATURE_PREVIOUS'].to_s)
     next [401, {}, []]
   end
 
-  event = JSON.parse(body)
+  event = JSON.parse(body) rescue nil # where Ruby cannot hold it
   id = env['HTTP_X_WEBHOOK_EVENT_ID'] # skip what you have done already
 
   # put event['event'] and event['payload'] into your queue here
@@ -299,15 +317,24 @@ app.Run();
 `,
 
     curl: ({ url, event }) => `# WEBHOOK_SECRET holds the secret of this webhook
-body='{"event":"${event}","payload":{"test":true},"timestamp":'$(date +%s)'}'
+now=$(date +%s)
+body='{"event":"${event}","payload":{"test":true},"timestamp":'$now'}'
 signature=$(printf '%s' "$body" |
             openssl dgst -sha256 -hmac "$WEBHOOK_SECRET" | sed 's/.*= *//')
+key=$(printf '%s' "\${WEBHOOK_SECRET#whsec_}" | openssl base64 -d -A |
+      od -An -v -tx1 | tr -d ' \\n')
+standard=$(printf '%s' "evt_by_hand.$now.$body" |
+           openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary |
+           openssl base64 -A)
 
 curl -i ${quoted(url)} \\
     -H 'Content-Type: application/json' \\
     -H 'X-Webhook-Event-Id: evt_by_hand' \\
-    -H "X-Timestamp: $(date +%s)" \\
+    -H "X-Timestamp: $now" \\
     -H "X-Signature: $signature" \\
+    -H 'webhook-id: evt_by_hand' \\
+    -H "webhook-timestamp: $now" \\
+    -H "webhook-signature: v1,$standard" \\
     --data-binary "$body"
 `,
 };
