@@ -148,4 +148,49 @@ is($t->ingest('acme', 'good', 1)->{webhook_event_count}, 1, 'and it goes on');
 is(scalar($t->log_lines), 0, 'nothing alarming in the log');
 $t->finish;
 
+# what is being tried when its payload and its log are too old is tried to the end,
+# and is then gone, whatever came of it
+
+$t = WebhookTest->new(http => <<'CONF');
+webhook_retention payloads=1s logs=1s;
+webhook_retry_delays 1h;
+webhook_concurrency 1000;
+CONF
+my $let = $t->dir . '/let';
+my $held = $t->receiver(serve => sub {
+    my $c = shift;
+    my $in = '';
+    while (sysread $c, $in, 65536, length $in) {
+        next unless $in =~ /\r\n\r\n.*\}$/s;
+        select undef, undef, undef, 0.02 until -e $let;
+        my $status = $in =~ m{^POST /good} ? '200 OK' : '500 Bad';
+        syswrite $c, "HTTP/1.1 $status\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        return;
+    }
+});
+$t->start;
+$db = $t->store;
+my $good = $t->setup('acme', $t->url('/good'), '*');
+my $failing = $t->setup('acme', $t->url('/bad'), '*');
+$t->ingest('acme', 'a', 1);
+$t->wait_for('both to be tried', sub { count('webhook_event WHERE owner <> 0') == 2 });
+$t->wait_for('its payload to be erased', sub { count("message WHERE payload = x''") == 1 });
+is(count('message'), 1, 'what is being tried has its message');
+
+# by then the webhook may be one that takes nothing more
+
+$t->api_ok('PATCH', "/companies/acme/webhooks/$failing->{id}", { enabled => \0 });
+select undef, undef, undef, 1.5;        # older than any log is kept
+is(count('message') . ' ' . count('webhook_event'), '1 2', '... for as long as it is');
+WebhookTest::spew($let, '');
+
+$t->wait_for('all of it to be deleted', sub { count('message') + count('webhook_event') == 0 });
+pass('then all is deleted');
+my $metrics = $t->http('GET', '/api/metrics')->{content};
+like($metrics, qr/^webhook_pending_events\{state="$_"\} 0$/m, "none is $_") for qw(due scheduled);
+$t->wait_for('the log of the attempts to go', sub { count('webhook_event_log') == 0 });
+unlike(scalar(`perl sql/webhook-audit $db`), qr/^BAD/m, 'nothing is left behind');
+is(scalar($t->log_lines), 0, 'nothing alarming in the log');
+$t->finish;
+
 done_testing();

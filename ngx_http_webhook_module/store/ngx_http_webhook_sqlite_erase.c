@@ -398,14 +398,20 @@ ngx_http_webhook_sqlite_expire_logs(ngx_http_webhook_sqlite_t *s,
     int64_t     cutoff;
     ngx_uint_t  i;
 
-    static ngx_http_webhook_sql_e  names[] = {
-        NGX_HTTP_WEBHOOK_SQL_EXPIRE_ATTEMPTS,
-        NGX_HTTP_WEBHOOK_SQL_EXPIRE_EVENTS,
-        NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED_EVENTS,
-        NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED,
-        NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYS,
-        NGX_HTTP_WEBHOOK_SQL_EXPIRE_MESSAGES,
-        NGX_HTTP_WEBHOOK_SQL_EXPIRE_CHANGES
+    static struct {
+        ngx_http_webhook_sql_e   name;
+        int                      values;
+        ngx_uint_t               cancels;
+    } steps[] = {
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CANCEL, 2, 1 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CANCEL_REPLAYED, 2, 1 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_ATTEMPTS, 2, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_EVENTS, 2, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED_EVENTS, 2, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED, 2, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYS, 2, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_MESSAGES, 3, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CHANGES, 2, 0 }
     };
 
     if (s->conf->keep_logs == 0) {
@@ -414,13 +420,18 @@ ngx_http_webhook_sqlite_expire_logs(ngx_http_webhook_sqlite_t *s,
 
     cutoff = ngx_http_webhook_sqlite_cutoff(s, s->conf->keep_logs);
 
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 
-        if (ngx_http_webhook_sqlite_run(s, names[i], 2, cutoff,
-                                        NGX_HTTP_WEBHOOK_SQLITE_ERASES, 0)
+        if (ngx_http_webhook_sqlite_run(s, steps[i].name, steps[i].values,
+                                        cutoff, NGX_HTTP_WEBHOOK_SQLITE_ERASES,
+                                        NGX_HTTP_WEBHOOK_MAX_WEBHOOKS)
             != NGX_OK)
         {
             return NGX_ERROR;
+        }
+
+        if (steps[i].cancels) {
+            s->tally.cancelled += sqlite3_changes(s->db);
         }
 
         if (sqlite3_changes(s->db) == NGX_HTTP_WEBHOOK_SQLITE_ERASES) {

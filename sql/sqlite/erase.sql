@@ -145,13 +145,31 @@ WHERE id IN (SELECT webhook_event_id FROM replayed_event
              WHERE message_id > ?1 AND message_id <= ?2)
     AND status = 0 AND owner = 0;
 
+-- name: expire_cancel
+-- An attempt that was made while a payload was erased has left its event pending:
+-- it ends ...
+UPDATE webhook_event
+SET status = iif(extra > 1, extra - 1, 3),
+    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0
+WHERE id IN (SELECT id FROM webhook_event WHERE id < ?1 ORDER BY id LIMIT ?2)
+    AND status = 0 AND owner = 0;
+
+-- name: expire_cancel_replayed
+-- ... and so do those of replays.
+UPDATE webhook_event
+SET status = iif(extra > 1, extra - 1, 3),
+    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0
+WHERE id IN (SELECT webhook_event_id FROM replayed_event WHERE message_id < ?1
+             ORDER BY message_id, webhook_id LIMIT ?2)
+    AND status = 0 AND owner = 0;
+
 -- name: expire_attempts
 -- Deletes some of the oldest attempts ...
 DELETE FROM webhook_event_log WHERE id IN
     (SELECT id FROM webhook_event_log WHERE id < ?1 ORDER BY id LIMIT ?2);
 
 -- name: expire_events
--- ... webhook events ...
+-- ... webhook events, but for those that are being tried ...
 DELETE FROM webhook_event WHERE id IN
     (SELECT id FROM webhook_event WHERE id < ?1 ORDER BY id LIMIT ?2)
     AND status <> 0;
@@ -160,13 +178,16 @@ DELETE FROM webhook_event WHERE id IN
 -- ... those that were made of old messages ...
 DELETE FROM webhook_event WHERE id IN
     (SELECT webhook_event_id FROM replayed_event WHERE message_id < ?1
-     ORDER BY message_id, webhook_id LIMIT ?2);
+     ORDER BY message_id, webhook_id LIMIT ?2)
+    AND status <> 0;
 
 -- name: expire_replayed
 -- ... and which they were ...
 DELETE FROM replayed_event WHERE (message_id, webhook_id) IN
     (SELECT message_id, webhook_id FROM replayed_event WHERE message_id < ?1
-     ORDER BY message_id, webhook_id LIMIT ?2);
+     ORDER BY message_id, webhook_id LIMIT ?2)
+    AND NOT EXISTS (SELECT 1 FROM webhook_event e
+                    WHERE e.id = replayed_event.webhook_event_id);
 
 -- name: expire_replays
 -- ... replays ...
@@ -175,9 +196,13 @@ DELETE FROM replay WHERE id IN
     AND status <> 0;
 
 -- name: expire_messages
--- ... and messages.
+-- ... and messages that have none any more; theirs are the ?3 identifiers that
+-- follow.
 DELETE FROM message WHERE id IN
     (SELECT id FROM message WHERE id < ?1 ORDER BY id LIMIT ?2)
+    AND NOT EXISTS (SELECT 1 FROM webhook_event e
+                    WHERE e.id > message.id AND e.id <= message.id + ?3
+                        AND e.message_id = message.id)
     AND NOT EXISTS (SELECT 1 FROM replayed_event r
                     WHERE r.message_id = message.id);
 
