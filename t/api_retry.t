@@ -107,7 +107,7 @@ $id = first($w, 'pending');
 tried($id, 1);
 ($status, $e) = $t->api('POST', "$events/$id/cancel");
 is($status, 200, 'a pending one is cancelled');
-is_deeply([ @$e{qw(status reason next_attempt_at)} ], [ 'cancelled', 'cancelled_by_request', undef ], '... and says so');
+is_deeply([ @$e{qw(status reason retries next_attempt_at)} ], [ 'cancelled', 'cancelled_by_request', 0, undef ], '... and says so');
 is_deeply([ map { $_->{id} } of($w, 'cancelled') ], [ $id ], '... in lists');
 is(cancel($id)->{status}, 'cancelled', 'twice is once');
 retry($id);
@@ -148,7 +148,23 @@ is_deeply([ @{ $t->event('acme', $id) }{qw(status reason)} ], [ 'cancelled', 'ca
 retry($id);
 $t->wait_for('another', sub { attempts($id) == 2 });
 is($t->event('acme', $id)->{status}, 'cancelled', 'no further attempt follows');
+# its second attempt, while it is made
+
+$t->ingest('acme', 'a', 'null');
+$id = first($slow, 'pending');
+$t->wait_for('the second to arrive', sub { 2 == grep { $_->{headers}{'x-webhook-event-id'} eq $id } $t->received });
+is(cancel($id)->{retries}, 0, 'a retry that is cancelled is none');
+tried($id, 2);
+is($t->event('acme', $id)->{retries}, 1, '... but where it was made it is one');
+
+# one that waits for its second attempt when its webhook is deleted
+
+$t->ingest('acme', 'a', '[]');
+$id = first($w, 'pending');
+tried($id, 1);
+is($t->event('acme', $id)->{retries}, 1, 'it waits for a retry');
 gone($_) for $w, $slow;
+is($t->wait_event('acme', $id, 'cancelled')->{retries}, 0, '... which is not made');
 
 # what waits in the memory of a worker, whichever it is, is not sent
 
@@ -214,6 +230,7 @@ refused('retry', $id, '403 access_not_enabled', 'not without access');
 $t->api_ok('PATCH', '/companies/acme', { enabled => JSON::PP::true() });
 
 $t->stop;
+unlike(scalar(`perl sql/webhook-audit $db`), qr/^BAD/m, 'the store fits together after all of it');
 WebhookTest::sh("sqlite3 $db \"UPDATE message SET payload = x''\"");
 chown((getpwnam 'nobody')[2, 3], glob "$db*") if $> == 0 && $t->user =~ /^nobody/;
 $t->start;

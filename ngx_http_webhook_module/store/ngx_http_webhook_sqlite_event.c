@@ -484,11 +484,21 @@ ngx_http_webhook_sqlite_result_set(ngx_http_webhook_sqlite_t *s,
 
     *late = (sqlite3_changes(s->db) == 0);
 
-    return *late ? ngx_http_webhook_sqlite_run(s,
-                                       NGX_HTTP_WEBHOOK_SQL_EVENT_RESULT_LATE,
-                                       3, result->event_id, result->attempt.id,
-                                       delivered_at)
-                 : NGX_OK;
+    if (!*late) {
+        return NGX_OK;
+    }
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                       NGX_HTTP_WEBHOOK_SQL_EVENT_RESULT_LATE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, result->event_id);
+    ngx_http_webhook_sqlite_int(stmt, 2, result->attempt.id);
+    ngx_http_webhook_sqlite_int(stmt, 3, delivered_at);
+    ngx_http_webhook_sqlite_int(stmt, 4,
+                                result->extra
+                                ? -1 : (int64_t) result->attempt.number - 1);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
 }
 
 

@@ -133,14 +133,16 @@ UPDATE message SET payload = x'' WHERE id > ?1 AND id <= ?2;
 -- What was still to be sent of it cannot be any more.
 UPDATE webhook_event
 SET status = iif(extra > 1, extra - 1, 3),
-    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0
+    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0,
+    retries = iif(extra > 1, retries, max(retries - 1, 0))
 WHERE id > ?1 AND id <= ?2 AND status = 0 AND owner = 0;
 
 -- name: payloads_cancel_replayed
 -- The same of replays.
 UPDATE webhook_event
 SET status = iif(extra > 1, extra - 1, 3),
-    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0
+    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0,
+    retries = iif(extra > 1, retries, max(retries - 1, 0))
 WHERE id IN (SELECT webhook_event_id FROM replayed_event
              WHERE message_id > ?1 AND message_id <= ?2)
     AND status = 0 AND owner = 0;
@@ -150,7 +152,8 @@ WHERE id IN (SELECT webhook_event_id FROM replayed_event
 -- it ends ...
 UPDATE webhook_event
 SET status = iif(extra > 1, extra - 1, 3),
-    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0
+    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0,
+    retries = iif(extra > 1, retries, max(retries - 1, 0))
 WHERE id IN (SELECT id FROM webhook_event WHERE id < ?1 ORDER BY id LIMIT ?2)
     AND status = 0 AND owner = 0;
 
@@ -158,7 +161,8 @@ WHERE id IN (SELECT id FROM webhook_event WHERE id < ?1 ORDER BY id LIMIT ?2)
 -- ... and so do those of replays.
 UPDATE webhook_event
 SET status = iif(extra > 1, extra - 1, 3),
-    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0
+    reason = iif(extra > 1, reason, 'payload_expired'), extra = 0,
+    retries = iif(extra > 1, retries, max(retries - 1, 0))
 WHERE id IN (SELECT webhook_event_id FROM replayed_event WHERE message_id < ?1
              ORDER BY message_id, webhook_id LIMIT ?2)
     AND status = 0 AND owner = 0;

@@ -26,10 +26,12 @@ WHERE id = ?1 AND status = 0 AND extra <> 0;
 
 -- name: event_result_late
 -- The event was cancelled while the attempt was made: it stays what it is,
--- unless it was delivered (at ?3, or 0).
+-- unless it was delivered (at ?3, or 0).  Where the attempt was of its schedule,
+-- it was the ?4th retry; else that is -1.
 UPDATE webhook_event
 SET status = iif(?3, 1, status), delivered_at = iif(?3, ?3, delivered_at),
-    reason = iif(?3, NULL, reason), owner = 0, attempt_id = ?2
+    reason = iif(?3, NULL, reason), owner = 0, attempt_id = ?2,
+    retries = iif(?4 < 0, retries, ?4)
 WHERE id = ?1 AND status <> 0;
 
 -- name: event_release
@@ -38,17 +40,20 @@ UPDATE webhook_event SET owner = 0 WHERE id = ?1;
 
 -- name: event_cancel
 -- Ends a webhook event without a further attempt: it is cancelled, or again
--- what it was before somebody asked for one.
+-- what it was before somebody asked for one.  The retry that it waits for is not
+-- made.
 UPDATE webhook_event
 SET status = iif(extra > 1, extra - 1, 3),
-    reason = iif(extra > 1, reason, ?2), extra = 0
+    reason = iif(extra > 1, reason, ?2), extra = 0,
+    retries = iif(extra > 1, retries, max(retries - 1, 0))
 WHERE id = ?1 AND status = 0;
 
 -- name: event_cancel_slice
 -- Ends some of the pending events of a webhook that is gone.
 UPDATE webhook_event
 SET status = iif(extra > 1, extra - 1, 3),
-    reason = iif(extra > 1, reason, 'webhook_deleted'), extra = 0
+    reason = iif(extra > 1, reason, 'webhook_deleted'), extra = 0,
+    retries = iif(extra > 1, retries, max(retries - 1, 0))
 WHERE id IN (SELECT id FROM webhook_event
              WHERE webhook_id = ?1 AND status = 0 AND owner = 0 LIMIT ?2);
 
