@@ -21,6 +21,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_http_webhook_quiet.h"
 
 
 #define NGX_HTTP_WEBHOOK_VERSION          "0.1.0"
@@ -191,6 +192,7 @@ typedef struct {
     /* set at run time */
 
     ngx_atomic_t                   *counters;         /* see metrics.h */
+    ngx_http_webhook_quiet_t        quiet;            /* of the event loop */
     ngx_http_webhook_process_t     *process;
     ngx_http_webhook_store_t       *store;
     ngx_http_webhook_transport_t   *transport;

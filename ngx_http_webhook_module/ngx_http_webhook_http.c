@@ -214,11 +214,13 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
 {
     u_char                           type[128];
     ngx_str_t                        text;
-    ngx_uint_t                       level;
+    ngx_uint_t                       level, unsaid;
     ngx_http_webhook_problem_t      *p;
     ngx_http_webhook_loc_conf_t     *wlcf;
+    ngx_http_webhook_main_conf_t    *wmcf;
     ngx_http_webhook_json_writer_t  *w;
 
+    wmcf = ngx_http_get_module_main_conf(r, ngx_http_webhook_module);
     wlcf = ngx_http_get_module_loc_conf(r, ngx_http_webhook_module);
 
     if (wlcf->ingest) {
@@ -227,7 +229,9 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
 
     p = &ngx_http_webhook_problems[problem];
 
-    level = (p->status >= 500) ? NGX_LOG_ERR : NGX_LOG_INFO;
+    level = (p->status >= 500
+             && !ngx_http_webhook_quiet(&wmcf->quiet, 1 + problem, &unsaid))
+            ? NGX_LOG_ERR : NGX_LOG_INFO;
 
     ngx_log_error(level, r->connection->log, 0, "webhook problem: %s%s%s",
                   p->code, detail ? ": " : "", detail ? detail : "");

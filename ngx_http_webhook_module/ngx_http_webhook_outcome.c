@@ -25,6 +25,9 @@
 static void ngx_http_webhook_outcome_pending(
     ngx_http_webhook_main_conf_t *wmcf, ngx_http_webhook_result_op_t *result,
     ngx_msec_t delay);
+static ngx_msec_t ngx_http_webhook_outcome_internal(
+    ngx_http_webhook_held_t *held, ngx_http_webhook_attempt_t *a,
+    ngx_msec_t *delays, ngx_uint_t n);
 static void ngx_http_webhook_outcome_extra(ngx_http_webhook_main_conf_t *wmcf,
     ngx_http_webhook_held_t *held, ngx_http_webhook_result_op_t *result);
 static int64_t ngx_http_webhook_outcome_asked(
@@ -86,11 +89,8 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
     }
 
     if (a->internal) {
-
-        /* nginx's own fault uses up none of the attempts */
-
         ngx_http_webhook_outcome_pending(wmcf, result,
-                             n ? delays[0] : NGX_HTTP_WEBHOOK_INTERNAL_DELAY);
+                      ngx_http_webhook_outcome_internal(held, a, delays, n));
         return 0;
     }
 
@@ -111,6 +111,35 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
     result->retries++;
 
     return 0;
+}
+
+
+/*
+ * nginx's own fault uses up none of the attempts, and may last: an event waits as
+ * long as it has waited already, from the first delay to the longest.
+ */
+
+static ngx_msec_t
+ngx_http_webhook_outcome_internal(ngx_http_webhook_held_t *held,
+    ngx_http_webhook_attempt_t *a, ngx_msec_t *delays, ngx_uint_t n)
+{
+    int64_t     age;
+    ngx_uint_t  i;
+    ngx_msec_t  longest;
+
+    if (n == 0) {
+        return NGX_HTTP_WEBHOOK_INTERNAL_DELAY;
+    }
+
+    longest = delays[0];
+
+    for (i = 1; i < n; i++) {
+        longest = ngx_max(longest, delays[i]);
+    }
+
+    age = a->started_at - ngx_http_webhook_id_msec(held->id);
+
+    return ngx_min(ngx_max((ngx_msec_t) ngx_max(age, 0), delays[0]), longest);
 }
 
 

@@ -735,6 +735,7 @@ typedef struct {
     ngx_atomic_t                     slow_bytes;
     ngx_atomic_t                     new_held;    /* new ones' */
     ngx_atomic_t                     new_bytes;
+    ngx_http_webhook_quiet_t         quiet;       /* the engine's messages */
     ngx_log_t                       *log;
 } ngx_http_webhook_store_conf_t;
 

@@ -49,6 +49,8 @@ static ngx_int_t ngx_http_webhook_via_body_filter(ngx_http_request_t *r,
 static ngx_int_t ngx_http_webhook_via_redirected(ngx_http_request_t *r);
 static void ngx_http_webhook_via_head(ngx_http_webhook_delivery_t *d,
     ngx_http_request_t *r);
+static void ngx_http_webhook_via_failed(ngx_http_webhook_delivery_t *d,
+    ngx_int_t rc, const char *detail);
 static ngx_uint_t ngx_http_webhook_via_broken(ngx_http_webhook_delivery_t *d,
     ngx_int_t rc);
 static const char *ngx_http_webhook_via_error(ngx_http_request_t *r,
@@ -528,7 +530,10 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
 
         /* the operator's fault is none of the endpoint's */
 
-        a->internal = (ngx_strcmp(error, "location_failed") == 0);
+        if (ngx_strcmp(error, "location_failed") == 0) {
+            a->internal = 1;
+            ngx_http_webhook_via_failed(d, rc, detail);
+        }
     }
 
     if (error) {
@@ -539,6 +544,24 @@ ngx_http_webhook_via_outcome(ngx_http_webhook_delivery_t *d, ngx_int_t rc)
     if (detail) {
         a->detail.data = (u_char *) detail;
         a->detail.len = ngx_strlen(detail);
+    }
+}
+
+
+static void
+ngx_http_webhook_via_failed(ngx_http_webhook_delivery_t *d, ngx_int_t rc,
+    const char *detail)
+{
+    ngx_uint_t  unsaid;
+
+    if (!ngx_http_webhook_quiet(&d->wmcf->quiet, NGX_HTTP_WEBHOOK_QUIET_VIA,
+                                &unsaid))
+    {
+        ngx_log_error(NGX_LOG_ERR, &d->log, 0,
+                      "\"webhook_deliver_via\": \"%V\" gave no answer of an "
+                      "endpoint (%i: %s)%s: deliveries wait",
+                      &d->wmcf->deliver_via, rc, detail,
+                      unsaid ? ", again and again" : "");
     }
 }
 

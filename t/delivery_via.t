@@ -179,6 +179,44 @@ is($led->{response} && $led->{response}{body} || '', '', '... leads nowhere');
 outcome('no HTTP', "location /egress/ { $pass }", 'failed', undef, 'bad_response', '/banner');
 outcome('no buffering', "location /egress/ { $pass proxy_buffering off; }", 'failed', 503, 'http_status');
 
+# a location that fails for long: the event waits longer and longer, and has one line of
+# it in its log; nginx's own says it once
+
+{
+    $t->{http} =~ s/webhook_retry_delays off;/webhook_retry_delays 100ms 800ms;/;
+    change('location /egress/ { return 404; }');
+    my $w = $t->setup('acme', $t->url('/ok'), 'lasting');
+    my $lasting = qr/"webhook_deliver_via": "\/egress\/" gave no answer of an endpoint \(404: there is no such location/;
+    my $told = my @before = $t->log_lines($lasting);
+    $t->ingest('acme', 'lasting', '{}');
+    my ($e) = $t->events('acme', 'event=lasting');
+    my %ids;
+
+    $t->wait_for('the sixth', sub {
+        $ids{ $_->{id} } = $_->{started_at} for @{ $t->event('acme', $e->{id})->{attempts} };
+        keys %ids >= 6;
+    }, 20);
+
+    my $now = $t->event('acme', $e->{id});
+    is(scalar(@{ $now->{attempts} }), 1, 'nginx\'s own faults, one after the other: one line');
+    is("$now->{status} $now->{retries} $now->{attempts}[0]{number}", 'pending 0 1', '... that has used up nothing');
+
+    my @at = map { my ($s, $ms) = /T.*:(\d\d)\.(\d+)Z/; $s * 1000 + $ms } map { $ids{$_} } sort keys %ids;
+    my @waits = map { ($at[$_] - $at[$_ - 1]) % 60000 } 1 .. $#at;
+    cmp_ok($waits[0], '<', 500, "it waits longer and longer (@waits ms)");
+    cmp_ok($waits[-1], '>=', 700, '... up to the longest delay');
+    my @lines = $t->log_lines($lasting);
+    is(@lines - $told, 1, 'nginx\'s log tells it once');
+
+    change("location /egress/ { $pass }");
+    is(scalar(@{ $t->wait_event('acme', $e->{id}, 'delivered')->{attempts} }), 2, 'and then it is delivered');
+    $t->stop('QUIT');
+    my $audit = `perl sql/webhook-audit @{[ $t->store ]}`;
+    unlike($audit, qr/^BAD/m, 'the store fits together') or diag $audit;
+    $t->start;
+    $t->{http} =~ s/webhook_retry_delays 100ms 800ms;/webhook_retry_delays off;/;
+}
+
 # in a server{}, it is a location of that one
 
 $t->{http} =~ s/webhook_deliver_via \S+//;

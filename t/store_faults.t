@@ -157,6 +157,22 @@ start();
 post();
 audit('sync EIO wal, killed while it lasts');
 
+# while it lasts, the log says it once, and when it is over
+
+order('write ENOSPC wal');
+my $answered = qr/\[error\].*webhook problem: store_unavailable/;
+my ($before, $errors) = map { scalar(() = $t->log_lines($_)) } qr/\[crit\]/, $answered;
+is(answer(post()), $refusal, 'a full disk: an event') for 1 .. 50;
+my @crit = $t->log_lines(qr/\[crit\]/);
+cmp_ok(@crit - $before, '<=', 3, 'is told once for each error') or diag join "\n", splice @crit, $before;
+is(scalar(() = $t->log_lines($answered)) - $errors, 1, '... and one of the answers is told');
+order('');
+$t->wait_for('an event to be taken', sub { post()->{status} == 202 });
+%refused = ();
+is(scalar($t->log_lines(qr/works again/)), 0, 'one that is taken may be followed by others that are not');
+$t->wait_for('it to work again', sub { post(); $t->log_lines(qr/\[warn\].*works again/) }, 20);
+pass('after a while the log says that all is well');
+
 $t->finish;
 done_testing();
 

@@ -141,6 +141,7 @@ ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
     s->log = log;
     s->writes = writes;
     s->lock.fd = NGX_INVALID_FILE;
+    s->lock.quiet = &conf->quiet;
 
     ngx_queue_init(&s->changed);
 
@@ -382,15 +383,22 @@ ngx_http_webhook_sqlite_transaction(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_batch_t *batch, ngx_queue_t *first, ngx_queue_t *end)
 {
     int64_t                 generation;
+    ngx_uint_t              unsaid;
     ngx_queue_t            *q;
     ngx_http_webhook_op_t  *op;
 
     s->fatal = 0;
 
     if (ngx_http_webhook_sqlite_lock_lost(&s->lock)) {
-        ngx_log_error(NGX_LOG_CRIT, s->log, 0,
-                      "the lock file of webhook store \"%V\" was removed: "
-                      "restart nginx", &s->conf->path);
+
+        if (!ngx_http_webhook_quiet(&s->conf->quiet,
+                                    NGX_HTTP_WEBHOOK_QUIET_LOCK, &unsaid))
+        {
+            ngx_log_error(NGX_LOG_CRIT, s->log, 0,
+                          "the lock file of webhook store \"%V\" was removed: "
+                          "restart nginx", &s->conf->path);
+        }
+
         return 0;
     }
 
@@ -422,6 +430,11 @@ ngx_http_webhook_sqlite_transaction(ngx_http_webhook_sqlite_t *s,
 
     ngx_http_webhook_sqlite_turn_free(&s->lock);
     ngx_http_webhook_sqlite_tally(s, &batch->tally);
+
+    if (s->tally.commits && ngx_http_webhook_quiet_over(&s->conf->quiet)) {
+        ngx_log_error(NGX_LOG_WARN, s->log, 0,
+                      "webhook store \"%V\" works again", &s->conf->path);
+    }
 
     if (s->generation != generation) {
 

@@ -56,6 +56,7 @@ typedef struct {
     ngx_fd_t                         fd;
     ngx_uint_t                       owner;
     ngx_atomic_t                    *shared;
+    ngx_http_webhook_quiet_t        *quiet;      /* the configuration's */
     ngx_log_t                       *log;
 } ngx_http_webhook_sqlite_lock_t;
 
@@ -122,6 +123,7 @@ typedef struct {
                                                     or not looked yet */
     unsigned                         fatal:1;    /* the whole batch failed */
     unsigned                         damaged:1;  /* a database file is */
+    unsigned                         attaching:1;    /* the index */
 
     /* of who reads or fills the index of lists */
 
@@ -133,6 +135,14 @@ typedef struct {
     ngx_http_webhook_id_t            swept_company;   /* up to these */
     ngx_http_webhook_id_t            swept_webhook;
 } ngx_http_webhook_sqlite_t;
+
+
+/* Messages for ngx_http_webhook_quiet() that have no code of SQLite. */
+
+#define NGX_HTTP_WEBHOOK_QUIET_LOCK     0x10000000
+#define NGX_HTTP_WEBHOOK_QUIET_OPEN     0x10000001
+#define NGX_HTTP_WEBHOOK_QUIET_SYNC     0x10000002
+#define NGX_HTTP_WEBHOOK_QUIET_DAMAGED  -0x10000000
 
 
 /* sqlite_stmt.c */

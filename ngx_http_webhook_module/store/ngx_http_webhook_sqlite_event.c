@@ -29,6 +29,9 @@ static ngx_int_t ngx_http_webhook_sqlite_result_set(
     ngx_uint_t *late);
 static ngx_int_t ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_result_op_t *result);
+static ngx_int_t ngx_http_webhook_sqlite_attempt_supersede(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_attempt_t *a,
+    int64_t *previous, ngx_uint_t *number);
 static ngx_int_t ngx_http_webhook_sqlite_attempt_before(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_id_t event_id,
     int64_t *previous, ngx_uint_t *number);
@@ -529,6 +532,13 @@ ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
 
     number = ngx_max(a->number, number + 1);
 
+    if (a->internal && previous
+        && ngx_http_webhook_sqlite_attempt_supersede(s, a, &previous, &number)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                         NGX_HTTP_WEBHOOK_SQL_ATTEMPT_INSERT);
 
@@ -557,6 +567,37 @@ ngx_http_webhook_sqlite_attempt(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 23, previous);
 
     return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
+/*
+ * nginx's own fault, which uses up no attempt, may last for days: of those that
+ * follow each other the last one is kept, with the number of the first.
+ */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_attempt_supersede(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_attempt_t *a, int64_t *previous, ngx_uint_t *number)
+{
+    ngx_int_t      rc;
+    sqlite3_stmt  *stmt;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                     NGX_HTTP_WEBHOOK_SQL_ATTEMPT_SUPERSEDE);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, *previous);
+    ngx_http_webhook_sqlite_text(stmt, 2, &a->error);
+
+    rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+    if (rc == NGX_OK) {
+        *previous = sqlite3_column_int64(stmt, 0);
+        *number = (ngx_uint_t) sqlite3_column_int64(stmt, 1);
+
+        return ngx_http_webhook_sqlite_exec(s, stmt);    /* to its end */
+    }
+
+    return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
 }
 
 

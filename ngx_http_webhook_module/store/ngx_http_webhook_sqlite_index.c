@@ -189,7 +189,11 @@ ngx_http_webhook_sqlite_index_attach(ngx_http_webhook_sqlite_t *s,
         return NGX_DECLINED;
     }
 
+    s->attaching = 1;
+
     rc = ngx_http_webhook_sqlite_index_open(s, create);
+
+    s->attaching = 0;
 
     if (rc == NGX_OK) {
         s->index = inode;
@@ -410,9 +414,18 @@ ngx_http_webhook_sqlite_index_yield(void *data)
 static void
 ngx_http_webhook_sqlite_index_remove(ngx_http_webhook_sqlite_t *s)
 {
-    ngx_log_error(NGX_LOG_ERR, s->log, 0,
-                  "the index of webhook store \"%V\" is damaged, or not of "
-                  "this store or version: it is made anew", &s->conf->path);
+    ngx_uint_t  unsaid;
+
+    if (!ngx_http_webhook_quiet(&s->conf->quiet,
+                                NGX_HTTP_WEBHOOK_QUIET_DAMAGED, &unsaid))
+    {
+        ngx_log_error(NGX_LOG_ERR, s->log, 0,
+                      "the index of webhook store \"%V\" is damaged, or not of "
+                      "this store or version: it is made anew%s",
+                      &s->conf->path,
+                      unsaid ? ", again and again: the store itself may be "
+                               "damaged, see webhook-audit" : "");
+    }
 
     ngx_http_webhook_sqlite_index_unlink(s, "");
     ngx_http_webhook_sqlite_index_unlink(s, "-wal");

@@ -75,7 +75,8 @@ ngx_int_t
 ngx_http_webhook_sqlite_lock_attach(ngx_http_webhook_sqlite_lock_t *lock,
     ngx_str_t *path, ngx_log_t *log)
 {
-    u_char  *name;
+    u_char      *name;
+    ngx_uint_t   unsaid;
 
     lock->log = log;
     lock->shared = NULL;
@@ -91,7 +92,10 @@ ngx_http_webhook_sqlite_lock_attach(ngx_http_webhook_sqlite_lock_t *lock,
     lock->fd = open((const char *) name, O_RDWR|O_CREAT|O_NOFOLLOW|O_CLOEXEC,
                     0600);
 
-    if (lock->fd == NGX_INVALID_FILE) {
+    if (lock->fd == NGX_INVALID_FILE
+        && !ngx_http_webhook_quiet(lock->quiet, NGX_HTTP_WEBHOOK_QUIET_OPEN,
+                                   &unsaid))
+    {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
                       "open() \"%s\" failed: the user that nginx's workers "
                       "run as must own it", name);

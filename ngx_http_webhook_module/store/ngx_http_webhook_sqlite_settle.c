@@ -149,6 +149,7 @@ static ngx_int_t
 ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s)
 {
     int            rc, err;
+    ngx_uint_t     unsaid;
     sqlite3_file  *file;
 
     err = 0;
@@ -167,10 +168,14 @@ ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s)
 
     (void) sqlite3_file_control(s->db, "main", SQLITE_FCNTL_LAST_ERRNO, &err);
 
-    ngx_log_error(NGX_LOG_CRIT, s->log, err,
-                  "webhook store \"%V\": fsync of its file failed (%d: %s): "
-                  "check its disk, and its quota", &s->conf->path, rc,
-                  sqlite3_errstr(rc));
+    if (!ngx_http_webhook_quiet(&s->conf->quiet, NGX_HTTP_WEBHOOK_QUIET_SYNC,
+                                &unsaid))
+    {
+        ngx_log_error(NGX_LOG_CRIT, s->log, err,
+                      "webhook store \"%V\": fsync of its file failed (%d: %s)"
+                      ": check its disk, and its quota", &s->conf->path, rc,
+                      sqlite3_errstr(rc));
+    }
 
     return NGX_ERROR;
 }

@@ -260,6 +260,7 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
     const char *what)
 {
     ngx_err_t    err;
+    ngx_uint_t   unsaid;
     const char  *hint;
 
     err = s->db ? (ngx_err_t) sqlite3_system_errno(s->db) : 0;
@@ -324,8 +325,17 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
         err = 0;                             /* another call's */
     }
 
-    ngx_log_error(NGX_LOG_CRIT, s->log, err,
-                  "webhook store \"%V\": %s failed (%d: %s)%s",
-                  &s->conf->path, what, rc,
-                  s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc), hint);
+    if (s->attaching && s->damaged) {
+        hint = ": it is the index, which is made anew";
+    }
+
+    if (!ngx_http_webhook_quiet(&s->conf->quiet, s->writes ? rc : -rc,
+                                &unsaid))
+    {
+        ngx_log_error(NGX_LOG_CRIT, s->log, err,
+                      "webhook store \"%V\": %s failed (%d: %s)%s%s",
+                      &s->conf->path, what, rc,
+                      s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc), hint,
+                      unsaid ? ", again and again" : "");
+    }
 }

@@ -74,6 +74,11 @@ SELECT attempt_id FROM webhook_event WHERE id = ?1;
 -- Its number.
 SELECT number FROM webhook_event_log WHERE id = ?1;
 
+-- name: attempt_supersede
+-- The attempt before was nginx's own fault, the same one: it makes room.
+DELETE FROM webhook_event_log WHERE id = ?1 AND error = ?2
+RETURNING previous_id, number;
+
 -- name: attempt_insert
 -- The log of an attempt, chained to the one before.
 INSERT INTO webhook_event_log (id, previous_id, webhook_event_id, number,
