@@ -452,6 +452,11 @@ ngx_http_webhook_metrics_store(ngx_http_webhook_text_t *t,
                              "webhook_breakers{state=\"half_open\"} %L\n",
                           status->open, status->half_open);
 
+    ngx_http_webhook_text_head(t, "webhook_locked_webhooks", "gauge",
+                               "Webhooks whose secret no encryption key "
+                               "opens: their events wait.");
+    ngx_http_webhook_text(t, "webhook_locked_webhooks %L\n", status->locked);
+
     ngx_http_webhook_text_head(t, "webhook_store_bytes", "gauge",
                                "Sizes of the store's files.");
     ngx_http_webhook_text(t, "webhook_store_bytes{file=\"db\"} %O\n"

@@ -41,6 +41,18 @@ ngx_http_webhook_id_write(u_char *p, const char *prefix,
 }
 
 
+ngx_str_t *
+ngx_http_webhook_id_text(ngx_http_webhook_id_text_t *kept, const char *prefix,
+    ngx_http_webhook_id_t id)
+{
+    kept->text.data = kept->data;
+    kept->text.len = ngx_http_webhook_id_write(kept->data, prefix, id)
+                     - kept->data;
+
+    return &kept->text;
+}
+
+
 ngx_http_webhook_id_t
 ngx_http_webhook_id_read(ngx_str_t *text, const char *prefix)
 {

@@ -29,6 +29,16 @@
 u_char *ngx_http_webhook_id_write(u_char *p, const char *prefix,
     ngx_http_webhook_id_t id);
 
+/* The same for "%V" in a line of the log: the text lives where it is kept. */
+
+typedef struct {
+    ngx_str_t   text;
+    u_char      data[NGX_HTTP_WEBHOOK_ID_LEN];
+} ngx_http_webhook_id_text_t;
+
+ngx_str_t *ngx_http_webhook_id_text(ngx_http_webhook_id_text_t *kept,
+    const char *prefix, ngx_http_webhook_id_t id);
+
 /*
  * Reads the text form.  Returns 0 where the text is not an identifier with
  * this prefix.

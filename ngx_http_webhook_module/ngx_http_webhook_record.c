@@ -167,15 +167,17 @@ void
 ngx_http_webhook_record_release(ngx_http_webhook_dispatch_t *dispatch,
     ngx_http_webhook_held_t *held, const char *reason)
 {
-    ngx_http_webhook_record_t  *record;
+    ngx_http_webhook_record_t   *record;
+    ngx_http_webhook_id_text_t   id;
 
     record = ngx_pcalloc(held->message->pool,
                          sizeof(ngx_http_webhook_record_t));
     if (record == NULL) {
 
         ngx_log_error(NGX_LOG_CRIT, dispatch->log, 0,
-                      "no memory to give back webhook event %L: it waits for "
-                      "the end of this worker", held->id);
+                      "no memory to give back webhook event %V: it waits for "
+                      "the end of this worker",
+                      ngx_http_webhook_id_text(&id, "evt_", held->id));
 
         ngx_http_webhook_record_drop(dispatch, held);
         return;
@@ -210,6 +212,7 @@ ngx_http_webhook_record_done(ngx_http_webhook_op_t *op)
     ngx_http_webhook_record_t    *record;
     ngx_http_webhook_delivery_t  *d;
     ngx_http_webhook_dispatch_t  *dispatch;
+    ngx_http_webhook_id_text_t    id;
 
     record = op->data;
     dispatch = record->dispatch;
@@ -228,9 +231,9 @@ ngx_http_webhook_record_done(ngx_http_webhook_op_t *op)
         }
 
         ngx_log_error(NGX_LOG_CRIT, dispatch->log, 0,
-                      "the state of webhook event %L could not be stored "
+                      "the state of webhook event %V could not be stored "
                       "before this worker ended: it will be sent again",
-                      record->held->id);
+                      ngx_http_webhook_id_text(&id, "evt_", record->held->id));
 
     } else if (op->type == NGX_HTTP_WEBHOOK_OP_RESULT
                && record->u.result.event_status == NGX_HTTP_WEBHOOK_PENDING

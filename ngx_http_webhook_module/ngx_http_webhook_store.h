@@ -604,6 +604,8 @@ typedef struct {
     int64_t                          oldest;      /* due since, ms; 0: none */
     int64_t                          open;        /* breakers */
     int64_t                          half_open;
+    int64_t                          locked;      /* webhooks whose secret no
+                                                     key opens */
     off_t                            size;        /* of the files, bytes */
     off_t                            log_size;
     off_t                            index_size;

@@ -37,6 +37,10 @@ ngx_http_webhook_waits_event(ngx_http_webhook_waits_t *w,
             return NGX_HTTP_WEBHOOK_WAITS_DISABLED;
         }
 
+        if (w->locked) {
+            return NGX_HTTP_WEBHOOK_WAITS_SECRET;
+        }
+
         if (w->first && w->first != event->id) {
             return NGX_HTTP_WEBHOOK_WAITS_ORDER;
         }
@@ -72,6 +76,10 @@ ngx_http_webhook_waits_webhook(ngx_http_webhook_waits_t *w)
         return NGX_HTTP_WEBHOOK_WAITS_DISABLED;
     }
 
+    if (w->locked) {
+        return NGX_HTTP_WEBHOOK_WAITS_SECRET;
+    }
+
     if (w->open_until) {
         return NGX_HTTP_WEBHOOK_WAITS_BREAKER;
     }
@@ -94,7 +102,7 @@ ngx_http_webhook_waits_name(ngx_http_webhook_waits_e waits)
 {
     static const char  *names[] = {
         NULL, "schedule", "breaker", "rate_limit", "concurrency", "order",
-        "disabled"
+        "disabled", "secret"
     };
 
     return names[waits];

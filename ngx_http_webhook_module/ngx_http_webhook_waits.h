@@ -27,6 +27,7 @@ typedef struct {
                                              wait for, or 0 */
     unsigned                enabled:1;    /* and its company too */
     unsigned                deleted:1;
+    unsigned                locked:1;     /* no key opens its secret */
     unsigned                full:1;       /* at its concurrency */
     unsigned                limited:1;    /* at its rate */
 } ngx_http_webhook_waits_t;

@@ -109,7 +109,8 @@ good('and goes on', $next, $w->{secret});
 keys_are($old);
 $t->{http} .= 'webhook_retry_delays off;';
 $t->restart;
-ok(scalar($t->log_lines(qr/is sealed with the key $id{$new}, ".*encryption.key" has $id{$old}/)), 'the log names the keys');
+ok(scalar($t->log_lines(qr/the secret of webhook wh_\w{13} cannot be opened: it is sealed with the key $id{$new}, ".*encryption.key" has $id{$old}/)),
+   'the log names the keys');
 ok(scalar($t->log_lines(qr/the secrets of 253 webhooks cannot be opened/)), 'and how many need it');
 
 my $before = $t->received;
@@ -142,7 +143,9 @@ $t->api_ok('POST', "$path/test");
 my ($test) = $t->events('acme', 'event=test.webhook-event');
 $test = $t->wait_for('the test', sub { my $now = $t->event('acme', $test->{id}); @{ $now->{attempts} } ? $now : () });
 is("$test->{status} $test->{attempts}[0]{error}", 'pending secret_unavailable', 'a test tells, and waits too');
-is($t->event('acme', $e->{id})->{status}, 'pending', 'the event waits');
+is(join(' ', @{ $t->event('acme', $e->{id}) }{qw(status waiting_for)}), 'pending secret', 'the event waits, and tells for what');
+is($t->api_ok('GET', $path)->{waiting_for}, 'secret', '... and so does the webhook');
+like($t->http('GET', '/api/metrics')->{content}, qr/^webhook_locked_webhooks 2\d\d$/m, '... and they are counted');
 is(@{ $t->event('acme', $e->{id})->{attempts} }, 0, 'no attempt of it is used up');
 
 # both keys again, the old one first: what waited is sent, and all sealed back
@@ -152,6 +155,7 @@ keys_are($old, $new);
 $t->reload;
 $t->wait_for('the event', sub { $t->event('acme', $e->{id})->{status} eq 'delivered' }, 30);
 pass('what waited is delivered');
+like($t->http('GET', '/api/metrics')->{content}, qr/^webhook_locked_webhooks 0$/m, 'and none is counted as locked');
 said($n[0], all_sealed($old));
 is(sealed("<> 0x$id{$old}"), 0, 'all is sealed back');
 

@@ -137,7 +137,7 @@ my %after = (
     'pending_events{state="due"}' => 0, 'pending_events{state="scheduled"}' => 0,
     'pending_events{state="owned"}' => 0,
     deliveries_in_flight => 0, held_events => 0, held_bytes => 0,
-    'breakers{state="open"}' => 0, 'breakers{state="half_open"}' => 0,
+    'breakers{state="open"}' => 0, 'breakers{state="half_open"}' => 0, locked_webhooks => 0,
 );
 
 ($m) = scrape('known traffic');

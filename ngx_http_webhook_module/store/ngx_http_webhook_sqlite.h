@@ -458,6 +458,10 @@ ngx_int_t ngx_http_webhook_sqlite_unseal(ngx_http_webhook_sqlite_t *s,
 void ngx_http_webhook_sqlite_unseal_failed(ngx_http_webhook_sqlite_t *s,
     sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id);
 
+/* Whether there is the key of a number, as a row has it.  Any thread. */
+ngx_uint_t ngx_http_webhook_sqlite_has_key(ngx_http_webhook_sqlite_t *s,
+    int64_t key);
+
 /* Stores a webhook's secrets and headers, sealed by the first key. */
 ngx_int_t ngx_http_webhook_sqlite_seal(ngx_http_webhook_sqlite_t *s,
     ngx_pool_t *pool, ngx_http_webhook_webhook_t *webhook);

@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_webhook_sqlite.h"
+#include "ngx_http_webhook_name.h"
 
 
 #define NGX_HTTP_WEBHOOK_SQLITE_TOMBSTONE  ((int64_t) 30 * 24 * 3600 * 1000)
@@ -143,9 +144,10 @@ ngx_http_webhook_sqlite_api_key_find(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_key_op_t *kop = (ngx_http_webhook_key_op_t *) op;
 
-    ngx_int_t      rc;
-    ngx_str_t      digest;
-    sqlite3_stmt  *stmt;
+    ngx_int_t                    rc;
+    ngx_str_t                    digest;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_id_text_t   id;
 
     stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_STORE_GET);
 
@@ -172,8 +174,9 @@ ngx_http_webhook_sqlite_api_key_find(ngx_http_webhook_sqlite_t *s,
 
     if (sqlite3_column_int64(stmt, 4)) {
         ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
-                      "webhook key %L was revoked, and is still used",
-                      (int64_t) sqlite3_column_int64(stmt, 0));
+                      "webhook key %V was revoked, and is still used",
+                      ngx_http_webhook_id_text(&id, "key_",
+                                               sqlite3_column_int64(stmt, 0)));
 
     } else {
         kop->key.id = sqlite3_column_int64(stmt, 0);

@@ -19,6 +19,7 @@
 
 
 #include "ngx_http_webhook_sqlite.h"
+#include "ngx_http_webhook_name.h"
 
 
 typedef struct {
@@ -165,6 +166,7 @@ static ngx_int_t
 ngx_http_webhook_sqlite_well(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_result_op_t *result, ngx_http_webhook_target_t *target)
 {
+    ngx_http_webhook_id_text_t        id;
     ngx_http_webhook_sqlite_health_t  h;
 
     if (ngx_http_webhook_sqlite_health_get(s, target->id, &h) != NGX_OK) {
@@ -187,7 +189,8 @@ ngx_http_webhook_sqlite_well(ngx_http_webhook_sqlite_t *s,
     }
 
     ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
-                  "webhook %L has recovered", target->id);
+                  "webhook %V has recovered",
+                  ngx_http_webhook_id_text(&id, "wh_", target->id));
 
     if (!result->reserved
         && ngx_http_webhook_sqlite_tell(s, result->op.pool, target,
@@ -209,6 +212,7 @@ ngx_http_webhook_sqlite_unwell(ngx_http_webhook_sqlite_t *s,
 {
     ngx_uint_t                         opens;
     sqlite3_stmt                      *stmt;
+    ngx_http_webhook_id_text_t         id, company;
     ngx_http_webhook_main_conf_t      *wmcf;
     ngx_http_webhook_sqlite_health_t   h;
 
@@ -267,8 +271,11 @@ ngx_http_webhook_sqlite_unwell(ngx_http_webhook_sqlite_t *s,
     }
 
     ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
-                  "webhook %L is paused: %ui attempts of %ui events have "
-                  "failed", target->id, h.failures, h.events);
+                  "webhook %V of company %V is paused: %ui attempts of %ui "
+                  "events have failed",
+                  ngx_http_webhook_id_text(&id, "wh_", target->id),
+                  ngx_http_webhook_id_text(&company, "co_", target->company_id),
+                  h.failures, h.events);
 
     /* operational events cause no further ones */
 

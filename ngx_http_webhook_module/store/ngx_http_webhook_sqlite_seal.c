@@ -16,6 +16,7 @@
 
 
 #include "ngx_http_webhook_sqlite.h"
+#include "ngx_http_webhook_name.h"
 
 #include <openssl/crypto.h>
 
@@ -199,27 +200,51 @@ ngx_http_webhook_sqlite_unseal_column(ngx_http_webhook_sqlite_t *s,
 }
 
 
+ngx_uint_t
+ngx_http_webhook_sqlite_has_key(ngx_http_webhook_sqlite_t *s, int64_t key)
+{
+    ngx_uint_t  i;
+
+    if (key == 0) {
+        return 1;                            /* any of them, perhaps */
+    }
+
+    for (i = 0; i < s->conf->keyring->n; i++) {
+        if (s->conf->keyring->keys[i].id == (uint32_t) key) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 void
 ngx_http_webhook_sqlite_unseal_failed(ngx_http_webhook_sqlite_t *s,
     sqlite3_stmt *stmt, int n, ngx_http_webhook_id_t id)
 {
-    uint32_t  key;
+    uint32_t                     key;
+    ngx_http_webhook_id_text_t   text;
 
     key = (uint32_t) sqlite3_column_int64(stmt, n);
 
     if (key) {
         ngx_log_error(NGX_LOG_CRIT, s->log, 0,
-                      "webhook store \"%V\": the secret of webhook %L cannot "
+                      "webhook store \"%V\": the secret of webhook %V cannot "
                       "be opened: it is sealed with the key %08xD, \"%V\" has "
-                      "%08xD", &s->conf->path, id, key, &s->conf->key_file,
+                      "%08xD", &s->conf->path,
+                      ngx_http_webhook_id_text(&text, "wh_", id), key,
+                      &s->conf->key_file,
                       s->conf->keyring->keys[0].id);
         return;
     }
 
     ngx_log_error(NGX_LOG_CRIT, s->log, 0,
-                  "webhook store \"%V\": the secret of webhook %L cannot be "
+                  "webhook store \"%V\": the secret of webhook %V cannot be "
                   "opened: \"%V\" does not have the key that it is sealed "
-                  "with", &s->conf->path, id, &s->conf->key_file);
+                  "with", &s->conf->path,
+                  ngx_http_webhook_id_text(&text, "wh_", id),
+                  &s->conf->key_file);
 }
 
 

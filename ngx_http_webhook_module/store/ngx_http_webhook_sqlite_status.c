@@ -21,6 +21,8 @@
 
 static ngx_int_t ngx_http_webhook_sqlite_status_queue(
     ngx_http_webhook_sqlite_t *s, ngx_http_webhook_status_op_t *status);
+static ngx_int_t ngx_http_webhook_sqlite_status_locked(
+    ngx_http_webhook_sqlite_t *s, ngx_http_webhook_status_op_t *status);
 static ngx_int_t ngx_http_webhook_sqlite_status_row(
     ngx_http_webhook_sqlite_t *s, sqlite3_stmt *stmt, int64_t *a, int64_t *b);
 static ngx_int_t ngx_http_webhook_sqlite_status_lag(
@@ -121,8 +123,56 @@ ngx_http_webhook_sqlite_status_queue(ngx_http_webhook_sqlite_t *s,
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                         NGX_HTTP_WEBHOOK_SQL_STATUS_BREAKERS);
 
-    return ngx_http_webhook_sqlite_status_row(s, stmt, &status->open,
-                                              &status->half_open);
+    if (ngx_http_webhook_sqlite_status_row(s, stmt, &status->open,
+                                           &status->half_open)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_webhook_sqlite_status_locked(s, status);
+}
+
+
+static ngx_int_t
+ngx_http_webhook_sqlite_status_locked(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_status_op_t *status)
+{
+    int64_t        key, n;
+    ngx_int_t      rc;
+    sqlite3_stmt  *stmt;
+
+    key = 0;
+    status->locked = 0;
+
+    for ( ;; ) {
+        stmt = ngx_http_webhook_sqlite_stmt(s, NGX_HTTP_WEBHOOK_SQL_STATUS_KEY);
+        ngx_http_webhook_sqlite_int(stmt, 1, key);
+
+        rc = ngx_http_webhook_sqlite_step(s, stmt);
+
+        if (rc != NGX_OK) {
+            return (rc == NGX_DONE) ? NGX_OK : NGX_ERROR;
+        }
+
+        key = sqlite3_column_int64(stmt, 0);
+
+        (void) sqlite3_reset(stmt);
+
+        if (ngx_http_webhook_sqlite_has_key(s, key)) {
+            continue;
+        }
+
+        stmt = ngx_http_webhook_sqlite_stmt(s,
+                                            NGX_HTTP_WEBHOOK_SQL_STATUS_SEALED);
+        ngx_http_webhook_sqlite_int(stmt, 1, key);
+
+        if (ngx_http_webhook_sqlite_status_row(s, stmt, &n, NULL) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        status->locked += n;
+    }
 }
 
 

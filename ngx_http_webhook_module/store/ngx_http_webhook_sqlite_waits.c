@@ -179,6 +179,8 @@ ngx_http_webhook_sqlite_waits_load(ngx_http_webhook_sqlite_t *s,
     w->deleted = (sqlite3_column_int64(stmt, 1) != 0);
     w->open_until = sqlite3_column_int64(stmt, 7);
     w->first = sqlite3_column_int64(stmt, 8);
+    w->locked = !ngx_http_webhook_sqlite_has_key(s,
+                                              sqlite3_column_int64(stmt, 9));
 
     rc = ngx_http_webhook_sqlite_rules(stmt, 2, pool, &rules);
 

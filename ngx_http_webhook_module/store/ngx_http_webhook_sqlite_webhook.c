@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_sqlite.h"
+#include "ngx_http_webhook_name.h"
 
 
 static ngx_int_t ngx_http_webhook_sqlite_webhook_row(sqlite3_stmt *stmt,
@@ -499,8 +500,9 @@ ngx_http_webhook_sqlite_webhook_disable(ngx_http_webhook_sqlite_t *s,
 {
     ngx_http_webhook_webhook_op_t *wop = (ngx_http_webhook_webhook_op_t *) op;
 
-    sqlite3_stmt               *stmt;
-    ngx_http_webhook_target_t  *target;
+    sqlite3_stmt                *stmt;
+    ngx_http_webhook_target_t   *target;
+    ngx_http_webhook_id_text_t   id;
 
     stmt = ngx_http_webhook_sqlite_stmt(s,
                                         NGX_HTTP_WEBHOOK_SQL_WEBHOOK_DISABLE);
@@ -530,7 +532,8 @@ ngx_http_webhook_sqlite_webhook_disable(ngx_http_webhook_sqlite_t *s,
         }
 
         ngx_log_error(NGX_LOG_NOTICE, s->log, 0,
-                      "webhook %L is disabled: %V", wop->webhook.id,
+                      "webhook %V is disabled: %V",
+                      ngx_http_webhook_id_text(&id, "wh_", wop->webhook.id),
                       &wop->webhook.disabled_reason);
     }
 

@@ -120,6 +120,7 @@ const waits = {
     concurrency: 'waits: others are being sent to this webhook',
     order: 'waits for the event before it',
     disabled: 'waits until the webhook is enabled',
+    secret: 'waits: the provider cannot sign it just now',
 };
 
 

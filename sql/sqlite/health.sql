@@ -26,8 +26,8 @@ DELETE FROM webhook_health WHERE webhook_id = ?1;
 
 -- name: waits_webhook
 -- What tells what a webhook's events wait for: whether they may be sent, its
--- limits, its breaker, and of an ordered one the event that comes first: the
--- one that the others wait for, or the next one to be claimed.
+-- limits, its breaker, of an ordered one the event that comes first (the one that
+-- the others wait for, or the next one to be claimed), and the key of its secret.
 SELECT w.enabled AND c.enabled, w.deleted_at, w.concurrency, w.rate,
     w.rate_period, w.retry_delays, w.ordered, ifnull(h.open_until, 0),
     CASE WHEN w.ordered THEN ifnull(
@@ -36,7 +36,8 @@ SELECT w.enabled AND c.enabled, w.deleted_at, w.concurrency, w.rate,
          WHERE q.webhook_id = w.id AND e.status = 0),
         (SELECT id FROM webhook_event
          WHERE webhook_id = w.id AND status = 0 AND owner = 0 AND test = 0
-         ORDER BY due_at, id LIMIT 1)) END
+         ORDER BY due_at, id LIMIT 1)) END,
+    w.sealed_key
 FROM webhook w JOIN company c ON c.id = w.company_id
     LEFT JOIN webhook_health h ON h.webhook_id = w.id
 WHERE w.id = ?1;

@@ -29,11 +29,20 @@ FROM (SELECT webhook_id FROM webhook_queue WHERE due_at <= ?1
       ORDER BY due_at LIMIT ?2) q;
 
 -- name: status_breakers
--- How many breakers are open, and half open.
-SELECT (SELECT count(*) FROM webhook_health
-        WHERE open_until <> 0 AND probe_id = 0),
-    (SELECT count(*) FROM webhook_health
-     WHERE open_until <> 0 AND probe_id > 0);
+-- How many breakers of enabled webhooks are open, and half open.
+SELECT count(*) FILTER (WHERE probe_id = 0),
+    count(*) FILTER (WHERE probe_id > 0)
+FROM webhook_health CROSS JOIN webhook w ON w.id = webhook_health.webhook_id
+WHERE open_until <> 0 AND w.enabled AND w.deleted_at = 0;
+
+-- name: status_key
+-- The keys that secrets are sealed with, one after the other.
+SELECT sealed_key FROM webhook WHERE sealed_key > ?1 AND deleted_at = 0
+ORDER BY sealed_key LIMIT 1;
+
+-- name: status_sealed
+-- How many are sealed with one.
+SELECT count(*) FROM webhook WHERE sealed_key = ?1 AND deleted_at = 0;
 
 -- name: status_behind
 -- The first of what came after ?1, where the index of lists is.
