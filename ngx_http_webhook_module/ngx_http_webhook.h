@@ -46,6 +46,10 @@
 #define NGX_HTTP_WEBHOOK_MAX_KEYS         1000  /* of the API */
 #define NGX_HTTP_WEBHOOK_SESSION          (3600 * 1000)       /* ms */
 #define NGX_HTTP_WEBHOOK_MAX_SESSION      (24 * 3600 * 1000)  /* ms */
+#define NGX_HTTP_WEBHOOK_BREAKER_PAUSE    30000 /* ms, defaults */
+#define NGX_HTTP_WEBHOOK_BREAKER_MAX      600000
+#define NGX_HTTP_WEBHOOK_KEEP_PAYLOADS    ((ngx_msec_t) 30 * 24 * 3600 * 1000)
+#define NGX_HTTP_WEBHOOK_KEEP_LOGS        ((ngx_msec_t) 90 * 24 * 3600 * 1000)
 #define NGX_HTTP_WEBHOOK_MAX_LINES        1000  /* of a batch */
 
 #define NGX_HTTP_WEBHOOK_ENVELOPE         4096  /* an ingest body beyond its

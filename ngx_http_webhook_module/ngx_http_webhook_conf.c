@@ -475,9 +475,9 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_msec_t  *delay;
 
     ngx_conf_init_uint_value(wmcf->breaker_failures, 10);
-    ngx_conf_init_msec_value(wmcf->breaker_pause, 30000);
-    ngx_conf_init_msec_value(wmcf->breaker_max,
-                             ngx_max(wmcf->breaker_pause, 600000));
+    ngx_conf_init_msec_value(wmcf->breaker_pause,
+                             NGX_HTTP_WEBHOOK_BREAKER_PAUSE);
+    ngx_conf_init_msec_value(wmcf->breaker_max, NGX_HTTP_WEBHOOK_BREAKER_MAX);
     ngx_conf_init_msec_value(wmcf->disable_after,
                              (ngx_msec_t) 5 * 24 * 3600 * 1000);
     ngx_conf_init_uint_value(wmcf->retry_jitter, 0);
@@ -492,25 +492,8 @@ ngx_http_webhook_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_value(wmcf->strict_events, 0);
     ngx_conf_init_uint_value(wmcf->max_webhooks, 100);
     ngx_conf_init_msec_value(wmcf->keep_payloads,
-                             (ngx_msec_t) 30 * 24 * 3600 * 1000);
-    ngx_conf_init_msec_value(wmcf->keep_logs,
-                             (ngx_msec_t) 90 * 24 * 3600 * 1000);
-
-    if (wmcf->keep_logs
-        && (wmcf->keep_payloads == 0 || wmcf->keep_logs < wmcf->keep_payloads))
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"webhook_retention\" must keep logs at least as long "
-                      "as payloads");
-        return NGX_CONF_ERROR;
-    }
-
-    if (wmcf->breaker_max < wmcf->breaker_pause) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"webhook_breaker\" must have a \"max\" that is at "
-                      "least its \"pause\"");
-        return NGX_CONF_ERROR;
-    }
+                             NGX_HTTP_WEBHOOK_KEEP_PAYLOADS);
+    ngx_conf_init_msec_value(wmcf->keep_logs, NGX_HTTP_WEBHOOK_KEEP_LOGS);
 
     ngx_conf_init_value(wmcf->allow_http, 0);
     ngx_conf_init_value(wmcf->standard_headers, 1);

@@ -28,6 +28,18 @@ static char *ngx_http_webhook_threads(ngx_conf_t *cf, const char *name,
 extern ngx_module_t  ngx_thread_pool_module;
 
 
+static char *
+ngx_http_webhook_conf_invalid(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_str_t *value, const char *takes)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\": \"%V\" takes %s", value,
+                       &cmd->name, takes);
+
+    return NGX_CONF_ERROR;
+}
+
+
 char *
 ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
@@ -58,9 +70,8 @@ ngx_http_webhook_set_store(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             wmcf->store_sync = 0;
 
         } else if (ngx_strcmp(value[2].data, "sync=full") != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[2]);
-            return NGX_CONF_ERROR;
+            return ngx_http_webhook_conf_invalid(cf, cmd, &value[2],
+                                                 "sync=full or sync=normal");
         }
     }
 
@@ -368,14 +379,20 @@ ngx_http_webhook_set_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         *slot = (ngx_msec_t) msec;
     }
 
-    return NGX_CONF_OK;
+    ngx_conf_init_msec_value(wmcf->keep_payloads,
+                             NGX_HTTP_WEBHOOK_KEEP_PAYLOADS);
+    ngx_conf_init_msec_value(wmcf->keep_logs, NGX_HTTP_WEBHOOK_KEEP_LOGS);
+
+    return (wmcf->keep_logs
+            && (wmcf->keep_payloads == 0
+                || wmcf->keep_logs < wmcf->keep_payloads))
+           ? "must keep logs at least as long as payloads, which are kept for "
+             "90 and 30 days unless said" : NGX_CONF_OK;
 
 invalid:
 
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\"", &value[i]);
-
-    return NGX_CONF_ERROR;
+    return ngx_http_webhook_conf_invalid(cf, cmd, &value[i],
+                                         "payloads= and logs=, times or off");
 }
 
 
@@ -415,9 +432,8 @@ ngx_http_webhook_set_retry_delays(ngx_conf_t *cf, ngx_command_t *cmd,
         msec = ngx_parse_time(&value[i], 0);
 
         if (msec == NGX_ERROR || msec == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
+            return ngx_http_webhook_conf_invalid(cf, cmd, &value[i],
+                                                 "times, or off");
         }
 
         delay = ngx_array_push(wmcf->retry_delays);
@@ -480,13 +496,21 @@ ngx_http_webhook_set_breaker(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
 
         if (n < 1) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
+            return ngx_http_webhook_conf_invalid(cf, cmd, &value[i],
+                                                 "failures=, a number, pause= "
+                                                 "and max=, times, or off");
         }
     }
 
-    return NGX_CONF_OK;
+    ngx_conf_init_msec_value(wmcf->breaker_pause,
+                             NGX_HTTP_WEBHOOK_BREAKER_PAUSE);
+    ngx_conf_init_msec_value(wmcf->breaker_max,
+                             ngx_max(wmcf->breaker_pause,
+                                     NGX_HTTP_WEBHOOK_BREAKER_MAX));
+
+    return (wmcf->breaker_max < wmcf->breaker_pause)
+           ? "must have a \"max\" that is at least its \"pause\", 30s unless "
+             "said" : NGX_CONF_OK;
 }
 
 
@@ -516,9 +540,8 @@ ngx_http_webhook_set_time_or_off(ngx_conf_t *cf, ngx_command_t *cmd,
     msec = ngx_parse_time(&value[1], 0);
 
     if (msec == NGX_ERROR || msec == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
+        return ngx_http_webhook_conf_invalid(cf, cmd, &value[1],
+                                             "a time, or off");
     }
 
     *slot = (ngx_msec_t) msec;
@@ -553,9 +576,8 @@ ngx_http_webhook_set_percent(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     n = ngx_atoi(text.data, text.len);
 
     if (n == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\"", &value[1]);
-        return NGX_CONF_ERROR;
+        return ngx_http_webhook_conf_invalid(cf, cmd, &value[1],
+                                             "a number of percent");
     }
 
     *slot = (ngx_uint_t) n;
@@ -597,9 +619,9 @@ ngx_http_webhook_set_addresses(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         rc = ngx_ptocidr(&value[i], cidr);
 
         if (rc == NGX_ERROR) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[i]);
-            return NGX_CONF_ERROR;
+            return ngx_http_webhook_conf_invalid(cf, cmd, &value[i],
+                                                 "addresses, or networks such "
+                                                 "as 192.0.2.0/24");
         }
 
         if (rc == NGX_DONE) {

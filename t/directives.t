@@ -327,7 +327,7 @@ webhook_store webhook_temp/store.db;
 webhook_retention events=1d;
 --- must_die
 --- error_log
-invalid parameter "events=1d"
+invalid parameter "events=1d": "webhook_retention" takes payloads= and logs=, times or off
 
 
 
@@ -337,7 +337,7 @@ webhook_store webhook_temp/store.db;
 webhook_retention payloads=2d logs=1d;
 --- must_die
 --- error_log
-"webhook_retention" must keep logs at least as long as payloads
+"webhook_retention" directive must keep logs at least as long as payloads, which are kept for 90 and 30 days unless said in
 
 
 
@@ -417,7 +417,7 @@ webhook_store webhook_temp/store.db;
 webhook_breaker pause=1h max=1m;
 --- must_die
 --- error_log
-"max" that is at least its "pause"
+directive must have a "max" that is at least its "pause", 30s unless said in
 
 
 

@@ -55,13 +55,18 @@ my ($command) = WebhookTest::slurp('docs/operations.md') =~ /<!-- key rotation -
     or die 'no key rotation in docs';
 $command =~ s{/var/lib/nginx/webhook}{$t->dir . '/webhook'}ge;
 $command =~ s/sudo //g;
-$command =~ s/^nginx -t && nginx -s reload$//m or die 'no reload in docs';
+$command =~ s/^    nginx -t && nginx -s reload(?='$)//m or die 'no reload in docs';
 WebhookTest::sh($command);
 my $made = WebhookTest::slurp($file);
 like($made, qr/^whe_[0-9a-f]{64}\n\Q$old\E\z/, 'a new key before the old one');
 
 $new = (split /^/, $made)[0];
 %id = map { $_ => substr sha256_hex(pack 'H*', substr $_, 4, 64), 0, 8 } $old, $new;
+my ($numbers) = WebhookTest::slurp('docs/operations.md') =~ /<!-- key numbers -->\n```sh\n(.*?)```/s
+    or die 'no key numbers in docs';
+$numbers =~ s{/var/lib/nginx/webhook}{$t->dir . '/webhook'}ge;
+$numbers =~ s/sudo //g;
+is(WebhookTest::sh($numbers), "$id{$new}\n$id{$old}\n", 'the documentation tells their numbers');
 is(sealed("= 0x$id{$old}"), 252, 'each row names its key');
 
 my @n = map { scalar $t->log_lines(all_sealed($_)) } $old, $new;

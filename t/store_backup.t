@@ -34,10 +34,19 @@ my ($command) = $docs =~ /<!-- backup -->\n```sh\n(.*?)```/s or die 'no backup i
 $command =~ s{/var/lib/nginx/webhook}{$t->dir . '/webhook'}ge;
 $command =~ s{/backup/webhook}{$backup}g;
 $command =~ s/sudo(?: -u \S+)? //g;
+$command =~ s/ -o www-data / / or die 'no owner in docs';
 
 my $begin = time;
 WebhookTest::sh($command);
 cmp_ok(time - $begin, '<', 3 * $t->{scale}, 'the backup ends while the load goes on');
+
+# another one follows, which takes its place
+
+my @first = stat "$backup/store.db";
+WebhookTest::sh($command);
+my @second = stat "$backup/store.db";
+isnt($second[1], $first[1], 'the next one takes its place');
+is($second[2] & 0777, 0600, 'for one user alone');
 
 is(WebhookTest::sh("sqlite3 $backup/store.db 'PRAGMA integrity_check'"), "ok\n", 'it is whole');
 my $in_backup = 0 + WebhookTest::sh("sqlite3 $backup/store.db 'SELECT count(*) FROM message'");
