@@ -76,6 +76,33 @@ ngx_http_webhook_main_conf(ngx_cycle_t *cycle)
 }
 
 
+/* Told where a reload takes another store, which may be a mistake. */
+
+static void
+ngx_http_webhook_moved(ngx_cycle_t *cycle, ngx_http_webhook_main_conf_t *wmcf)
+{
+    ngx_http_webhook_main_conf_t  *old;
+
+    if (ngx_is_init_cycle(cycle->old_cycle)) {
+        return;
+    }
+
+    old = ngx_http_webhook_main_conf(cycle->old_cycle);
+
+    if (old
+        && (old->store_path.len != wmcf->store_path.len
+            || ngx_memcmp(old->store_path.data, wmcf->store_path.data,
+                          old->store_path.len)
+               != 0))
+    {
+        ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                      "\"webhook_store\" is \"%V\" now: what is in \"%V\" "
+                      "stays there, and what is pending waits",
+                      &wmcf->store_path, &old->store_path);
+    }
+}
+
+
 /*
  * An error here ends nginx, also one that runs already and reloads its
  * configuration: so only the first start may fail.
@@ -98,6 +125,7 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_http_webhook_moved(cycle, wmcf);
     ngx_http_webhook_wake_create(cycle, wmcf);
 
     return NGX_OK;

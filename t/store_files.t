@@ -144,6 +144,21 @@ chown((getpwnam 'nobody')[2, 3], glob "$dir/store.db*") if $unprivileged;
 $t->wait_for('the store', sub { [ $t->api('GET', '/companies') ]->[0] == 200 });
 pass('and is used when it is compatible');
 
+# another path, by mistake or not, is told at a reload
+
+my $moved = qr{\[warn\].*"webhook_store" is ".*/other/store.db" now: what is in ".*/webhook/store.db" stays there};
+$t->reload;
+is(scalar($t->log_lines(qr/\[warn\]/)), 0, 'a reload with the same store');
+
+{
+    no warnings 'redefine';
+    my $config = \&WebhookTest::config;
+    local *WebhookTest::config = sub { $config->(@_) =~ s{webhook/store\.db}{other/store.db}r };
+    $t->reload;
+}
+
+is(scalar($t->log_lines($moved)), 1, 'and with another one');
+
 $t->finish;
 done_testing();
 
