@@ -84,6 +84,49 @@ export async function run(page) {
     is([changed.description, changed.events.sort().join(), Object.keys(changed.headers).join(), changed.concurrency,
         changed.retry_delays.length, changed.url].join('|'), `Crate|*,a.*,b|X-One||0|${w.url}`, 'changed as it was said');
 
+    // what somebody else changes meanwhile stays, and what cannot be sent is told
+
+    const edit = async () => {
+        await go(page, `/webhooks/${w.id}/edit`);
+        await page.click('text=Delivery options');
+    };
+    const header = (n, part) => `.pair >> nth=${n} >> input >> nth=${part}`;
+    const error = (field) => page.innerText(`[data-pointer="${field}"] .error`);
+
+    await edit();
+    await api('PATCH', path, { url: `${w.url}/moved`, rate_limit: '5/s', concurrency: 7 });
+    await page.fill('[data-pointer="/description"] input', 'Barrel');
+    await page.click('text=Save');
+    await page.waitForSelector('h1:has-text("Barrel")');
+    const both = await now();
+
+    is([both.description, both.url, both.rate_limit, both.concurrency].join('|'), `Barrel|${w.url}/moved|5/s|7`,
+       'only what was changed is sent');
+
+    await edit();
+    await page.click('[data-pointer="/concurrency"] input');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('1-5e');
+    await page.click('text=Save');
+    await waitFor('the error', async () => /Type a number/.test(await error('/concurrency')));
+    is((await now()).concurrency, 7, 'what is no number is not taken for none');
+    await page.fill('[data-pointer="/concurrency"] input', '7');
+    await page.click('text=Add a header');
+    await page.fill(header(1, 1), 'a value');
+    await page.click('text=Save');
+    await waitFor('the error', async () => /name/.test(await error('/headers')));
+    ok(true, 'a header without a name is told');
+    await page.fill(header(1, 0), 'x-one');
+    await page.click('text=Save');
+    await waitFor('the error', async () => /twice/.test(await error('/headers')));
+    ok(true, '... and one that is there twice');
+    await page.click('[aria-label="Remove header X-One"]');
+    await page.click('text=Save');
+    await page.waitForSelector('h1:has-text("Barrel")');
+    await waitFor('the header', async () => Object.keys((await now()).headers).join() === 'x-one');
+    ok(true, 'removed and added in another case, it is there');
+    is([(await now()).url, (await now()).concurrency].join(), `${w.url}/moved,7`, '... and the rest as it was');
+
     // disabled, enabled, deleted
 
     await go(page, `/webhooks/${w.id}/settings`);

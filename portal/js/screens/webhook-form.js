@@ -63,7 +63,28 @@ function headers(given) {
             h('p.hint', null, 'Sent with each delivery, such as a key for your gateway. They are stored encrypted.'),
             h('p.error')),
 
-        /* What has changed, as a merge patch. */
+        /* What cannot be sent as it stands. */
+        wrong() {
+            const names = new Set();
+
+            for (const row of rows.children) {
+                const [name, value] = [...row.querySelectorAll('input')].map((input) => input.value.trim());
+
+                if (!name && value) {
+                    return 'Give this header a name.';
+                }
+
+                if (name && names.has(name.toLowerCase())) {
+                    return `“${name}” is there twice.`;
+                }
+
+                names.add(name.toLowerCase());
+            }
+
+            return '';
+        },
+
+        /* What has changed, as a merge patch; the case of a name makes no other. */
         value() {
             const out = {};
             const there = new Set();
@@ -71,7 +92,7 @@ function headers(given) {
             for (const row of rows.children) {
                 const [name, value] = row.querySelectorAll('input');
 
-                there.add(row.dataset.kept);
+                there.add(name.value.trim().toLowerCase());
 
                 if (name.value.trim() && (value.value || !row.dataset.kept)) {
                     out[name.value.trim()] = value.value;
@@ -79,7 +100,7 @@ function headers(given) {
             }
 
             for (const name of Object.keys(given || {})) {
-                if (!there.has(name) && !(name in out)) {
+                if (!there.has(name.toLowerCase())) {
                     out[name] = null;
                 }
             }
@@ -113,6 +134,22 @@ function rulesOf(w) {
                 field('Retries after', delays, { optional: true, pointer: '/retry_delays',
                     hint: 'The delays from one attempt to the next; “none” is no retries; empty: the provider’s default.' }),
                 ordered.row, own.element)),
+
+        /* Says at a field what is wrong there; returns its input, or null. */
+        wrong() {
+            const found = concurrency.validity.badInput
+                ? [concurrency.closest('.field'), 'Type a number, or nothing.'] : own.wrong() && [own.element, own.wrong()];
+
+            if (!found) {
+                return null;
+            }
+
+            fieldError(...found);
+            found[0].closest('details').setAttribute('open', '');
+            say(found[1]);
+
+            return found[0].querySelector('input');
+        },
 
         value() {
             const list = delays.value.trim();
@@ -159,6 +196,14 @@ function place(form, err) {
 }
 
 
+/* Others may have changed the rest meanwhile. */
+
+function changes(before, now) {
+    return Object.fromEntries(Object.entries(now)
+        .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(before[name])));
+}
+
+
 function form(context, types, w) {
     const url = h('input', { type: 'url', value: w?.url ?? '', required: true, autocomplete: 'off',
                              spellcheck: 'false', maxlength: 2048, placeholder: 'https://hooks.example.com/security',
@@ -170,6 +215,9 @@ function form(context, types, w) {
     const options = rulesOf(w);
     const events = h('div.field', { dataset: { pointer: '/events' } }, pick.element, h('p.error', { role: 'alert' }));
     const b = button(w ? 'Save' : 'Add webhook', null, { kind: 'primary', submit: true });
+    const value = () => ({ url: url.value.trim(), description: description.value.trim(), events: pick.value(),
+                           ...options.value() });
+    const given = value();
 
     const submit = (e) => {
         e.preventDefault();
@@ -185,8 +233,14 @@ function form(context, types, w) {
                 }
             }
 
-            const body = { url: url.value.trim(), description: description.value.trim(), events: pick.value(),
-                           ...options.value() };
+            const wrong = options.wrong();
+
+            if (wrong) {
+                wrong.focus();
+                return;
+            }
+
+            const body = value();
 
             if (!body.url) {
                 fieldError(url.closest('.field'), 'Say where to send the events to.');
@@ -202,14 +256,17 @@ function form(context, types, w) {
             }
 
             try {
-                const saved = w ? await api.patch(context.path('webhooks', w.id), body)
-                                : await api.post(context.path('webhooks'), body);
-
                 if (w) {
+                    const changed = changes(given, body);
+
+                    if (Object.keys(changed).length) {
+                        await api.patch(context.path('webhooks', w.id), changed);
+                    }
+
                     toast('Saved');
                     go(`/webhooks/${w.id}`);
                 } else {
-                    await made(saved);
+                    await made(await api.post(context.path('webhooks'), body));
                 }
             } catch (err) {
                 if (err.status !== 422) {
