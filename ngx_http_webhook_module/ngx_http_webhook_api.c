@@ -12,6 +12,7 @@
 
 
 #include "ngx_http_webhook_api.h"
+#include "ngx_http_webhook_time.h"
 #include "ngx_http_webhook_name.h"
 
 
@@ -638,7 +639,7 @@ static const char *
 ngx_http_webhook_api_params(ngx_http_webhook_api_t *api)
 {
     size_t       len;
-    u_char      *p, *end, *last;
+    u_char      *p, *end, *last, *detail;
     uint32_t     seen;
     ngx_uint_t   i;
 
@@ -669,7 +670,18 @@ ngx_http_webhook_api_params(ngx_http_webhook_api_t *api)
         }
 
         if (i == api->nparams) {
-            return "The query has a parameter that is not known here";
+
+            len = ngx_min(len, 64);
+            detail = ngx_pnalloc(api->request->pool,
+                                 sizeof("\"\" is no parameter here") + len);
+
+            if (detail == NULL) {
+                return "The query has a parameter that is not known here";
+            }
+
+            ngx_sprintf(detail, "\"%*s\" is no parameter here%Z", len, p);
+
+            return (char *) detail;
         }
 
         if (p + len == end) {
@@ -816,6 +828,7 @@ ngx_int_t
 ngx_http_webhook_api_param(ngx_http_webhook_api_t *api, const char *name,
     ngx_str_t *value)
 {
+    size_t      i;
     u_char     *src, *dst;
     ngx_str_t   arg;
 
@@ -834,12 +847,36 @@ ngx_http_webhook_api_param(ngx_http_webhook_api_t *api, const char *name,
         return NGX_DECLINED;
     }
 
+    for (i = 0; i < arg.len; i++) {
+        dst[i] = (arg.data[i] == '+') ? ' ' : arg.data[i];
+    }
+
     value->data = dst;
-    src = arg.data;
+    src = dst;
 
     ngx_unescape_uri(&dst, &src, arg.len, 0);
 
     value->len = dst - value->data;
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_webhook_api_param_time(ngx_http_webhook_api_t *api, const char *name,
+    int64_t *msec)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_webhook_api_param(api, name, &value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    /* the "+" of an offset, which not everybody escapes */
+
+    if (value.len > 6 && value.data[value.len - 6] == ' ') {
+        value.data[value.len - 6] = '+';
+    }
+
+    return ngx_http_webhook_time_read(&value, msec);
 }

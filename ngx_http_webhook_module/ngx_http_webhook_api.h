@@ -176,11 +176,14 @@ ngx_int_t ngx_http_webhook_api_render_page(ngx_http_request_t *r,
     ngx_http_webhook_api_row_pt row);
 
 /*
- * A parameter of the query, unescaped, in the request's pool.  NGX_DECLINED
- * where it is not there.
+ * A parameter of the query, unescaped (a "+" is a space, as in forms), in the
+ * request's pool; and one that is a time, in ms.  NGX_DECLINED where it is not
+ * there, NGX_ERROR where it is no time.
  */
 ngx_int_t ngx_http_webhook_api_param(ngx_http_webhook_api_t *api,
     const char *name, ngx_str_t *value);
+ngx_int_t ngx_http_webhook_api_param_time(ngx_http_webhook_api_t *api,
+    const char *name, int64_t *msec);
 
 
 /* The routes' handlers. */

@@ -20,6 +20,10 @@
 
 static ngx_int_t ngx_http_webhook_filter_range(ngx_http_webhook_api_t *api,
     ngx_http_webhook_list_op_t *list, const char *prefix);
+static ngx_int_t ngx_http_webhook_filter_forms(
+    ngx_http_webhook_list_op_t *list);
+static u_char *ngx_http_webhook_filter_escape(u_char *p, ngx_str_t *text,
+    ngx_uint_t others, ngx_uint_t slashes);
 static ngx_int_t ngx_http_webhook_filter_copy(ngx_pool_t *pool, ngx_str_t *dst,
     ngx_str_t *src);
 static ngx_int_t ngx_http_webhook_filter_wrong(ngx_http_webhook_api_t *api,
@@ -37,6 +41,12 @@ ngx_http_webhook_filter_read(ngx_http_webhook_api_t *api,
 
     if (rc == NGX_DECLINED) {
         rc = ngx_http_webhook_filter_text(api, list);
+    }
+
+    if (rc == NGX_DECLINED && list->text.len
+        && ngx_http_webhook_filter_forms(list) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (rc == NGX_DECLINED && list->text.len && list->oldest == 0) {
@@ -68,30 +78,33 @@ ngx_http_webhook_filter_range(ngx_http_webhook_api_t *api,
     ngx_http_webhook_list_op_t *list, const char *prefix)
 {
     int64_t                msec;
+    ngx_int_t              rc;
     ngx_str_t              value;
     ngx_http_webhook_id_t  id, below;
 
     below = list->cursor ? list->cursor : INT64_MAX;
 
-    if (ngx_http_webhook_api_param(api, "since", &value) == NGX_OK) {
+    rc = ngx_http_webhook_api_param_time(api, "since", &msec);
 
-        if (ngx_http_webhook_time_read(&value, &msec) != NGX_OK) {
-            return ngx_http_webhook_filter_wrong(api,
-                                                 "\"since\" must be a time of "
-                                                 "RFC 3339");
-        }
+    if (rc == NGX_ERROR) {
+        return ngx_http_webhook_filter_wrong(api,
+                                             "\"since\" must be a time of "
+                                             "RFC 3339");
+    }
 
+    if (rc == NGX_OK) {
         list->oldest = ngx_http_webhook_id_from(msec);
     }
 
-    if (ngx_http_webhook_api_param(api, "until", &value) == NGX_OK) {
+    rc = ngx_http_webhook_api_param_time(api, "until", &msec);
 
-        if (ngx_http_webhook_time_read(&value, &msec) != NGX_OK) {
-            return ngx_http_webhook_filter_wrong(api,
-                                                 "\"until\" must be a time of "
-                                                 "RFC 3339");
-        }
+    if (rc == NGX_ERROR) {
+        return ngx_http_webhook_filter_wrong(api,
+                                             "\"until\" must be a time of "
+                                             "RFC 3339");
+    }
 
+    if (rc == NGX_OK) {
         below = ngx_min(below, ngx_http_webhook_id_from(msec));
     }
 
@@ -133,6 +146,97 @@ ngx_http_webhook_filter_text(ngx_http_webhook_api_t *api,
     }
 
     return ngx_http_webhook_filter_copy(list->op.pool, &list->text, &value);
+}
+
+
+/*
+ * Text may stand in JSON in other forms: what is not ASCII, slashes, or both
+ * escaped, as the libraries of many languages do.
+ */
+
+static ngx_int_t
+ngx_http_webhook_filter_forms(ngx_http_webhook_list_op_t *list)
+{
+    u_char      *p;
+    ngx_str_t   *form;
+    ngx_uint_t   i;
+
+    static struct {
+        ngx_uint_t  others;
+        ngx_uint_t  slashes;
+    } forms[] = { { 1, 0 }, { 0, 1 }, { 1, 1 } };
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_FORMS; i++) {
+
+        /* 6 bytes for one of 2 at the most, 2 for a slash */
+
+        p = ngx_pnalloc(list->op.pool, 3 * list->text.len);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        form = &list->forms[i];
+        form->data = p;
+        form->len = ngx_http_webhook_filter_escape(p, &list->text,
+                                                   forms[i].others,
+                                                   forms[i].slashes)
+                    - p;
+
+        if (form->len == list->text.len
+            || (i == 2 && (form->len == form[-1].len
+                           || form->len == form[-2].len)))
+        {
+            ngx_str_null(form);              /* there is nothing to escape */
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* "\u" and four digits, twice beyond U+FFFF; what is no UTF-8 stays. */
+
+static u_char *
+ngx_http_webhook_filter_escape(u_char *p, ngx_str_t *text, ngx_uint_t others,
+    ngx_uint_t slashes)
+{
+    u_char    *s, *next, *last;
+    uint32_t   code;
+
+    s = text->data;
+    last = s + text->len;
+
+    for ( /* void */ ; s < last; s = next) {
+
+        if (*s < 0x80) {
+
+            if (*s == '/' && slashes) {
+                *p++ = '\\';
+            }
+
+            *p++ = *s;
+            next = s + 1;
+            continue;
+        }
+
+        next = s;
+        code = ngx_utf8_decode(&next, last - s);
+
+        if (!others || code > 0x10ffff) {
+            next = s + 1;
+            *p++ = *s;
+
+        } else if (code > 0xffff) {
+            code -= 0x10000;
+            p = ngx_sprintf(p, "\\u%04xD\\u%04xD", 0xd800 + (code >> 10),
+                            0xdc00 + (code & 0x3ff));
+
+        } else {
+            p = ngx_sprintf(p, "\\u%04xD", code);
+        }
+    }
+
+    return p;
 }
 
 

@@ -11,7 +11,6 @@
 
 #include "ngx_http_webhook_api.h"
 #include "ngx_http_webhook_name.h"
-#include "ngx_http_webhook_time.h"
 
 
 #define NGX_HTTP_WEBHOOK_STATS_BUCKETS  750      /* in an answer; */
@@ -157,7 +156,6 @@ ngx_http_webhook_stats_range(ngx_http_webhook_api_t *api,
     ngx_http_webhook_stats_op_t *stats, ngx_http_webhook_bucket_t *bucket)
 {
     int64_t      now, size;
-    ngx_str_t    value;
     ngx_time_t  *tp;
 
     tp = ngx_timeofday();
@@ -168,8 +166,8 @@ ngx_http_webhook_stats_range(ngx_http_webhook_api_t *api,
     stats->bucket = size;
     stats->until = now + 1;                  /* what is counted now, too */
 
-    if (ngx_http_webhook_api_param(api, "until", &value) == NGX_OK
-        && ngx_http_webhook_time_read(&value, &stats->until) != NGX_OK)
+    if (ngx_http_webhook_api_param_time(api, "until", &stats->until)
+        == NGX_ERROR)
     {
         return "\"until\" must be a time (RFC 3339)";
     }
@@ -177,8 +175,8 @@ ngx_http_webhook_stats_range(ngx_http_webhook_api_t *api,
     stats->until = (stats->until + size - 1) / size * size;
     stats->since = ngx_max(stats->until - bucket->range, 0);
 
-    if (ngx_http_webhook_api_param(api, "since", &value) == NGX_OK
-        && ngx_http_webhook_time_read(&value, &stats->since) != NGX_OK)
+    if (ngx_http_webhook_api_param_time(api, "since", &stats->since)
+        == NGX_ERROR)
     {
         return "\"since\" must be a time (RFC 3339)";
     }

@@ -453,6 +453,8 @@ typedef struct {
  * record's type; "next" is the cursor of the next page, 0 at the end.
  */
 
+#define NGX_HTTP_WEBHOOK_FORMS  3
+
 typedef struct {
     ngx_http_webhook_op_t            op;
     ngx_str_t                        ref;
@@ -465,6 +467,8 @@ typedef struct {
     ngx_str_t                        event;       /* null for any */
     ngx_str_t                        text;        /* in the payload, or the
                                                      company's names; or null */
+    ngx_str_t                        forms[NGX_HTTP_WEBHOOK_FORMS];
+                                                  /* other ones of it, or null */
     ngx_array_t                     *rows;
     ngx_http_webhook_id_t            next;
 } ngx_http_webhook_list_op_t;

@@ -168,6 +168,38 @@ is_deeply([ map { "$_->{number} $_->{status_code} $_->{error}" } @{ $failed->{at
 $t->api_ok('DELETE', "$messages/$rotated");
 is([ $t->api('GET', "$messages/$rotated") ]->[0], 404, 'an erased message');
 
+# text that stands in a payload in another form, as the libraries of many languages
+# write it
+
+my %forms = (
+    'a.php' => '{"city":"K\u00f6ln","url":"https:\/\/a.example\/b","face":"\ud83d\ude00"}',
+    'a.python' => '{"city":"K\u00f6ln","url":"https://a.example/b","face":"\ud83d\ude00"}',
+    'a.go' => qq({"city":"K\xc3\xb6ln","url":"https://a.example/b","face":"\xf0\x9f\x98\x80"}),
+    'a.unescaped' => qq({"city":"K\xc3\xb6ln","url":"https:\\/\\/a.example\\/b","face":"\xf0\x9f\x98\x80"}),
+);
+my %formed = map { $_ => $t->ingest('acme', $_, $forms{$_})->{id} } sort keys %forms;
+my $all = join ' ', sort keys %forms;
+my $named = sub {
+    my ($q) = @_;
+    my $list = $t->api_ok('GET', "$messages?q=$q&$since");
+    return join ' ', sort map { $_->{event} } @{ $list->{data} };
+};
+
+for (['K%C3%B6ln', $all], ['https://a.example', $all], ['%F0%9F%98%80', $all], ['K%5Cu00f6ln', 'a.php a.python'],
+     ['%22K%C3%B6ln%22,%22url%22:%22https:', $all], ['k%C3%B6ln', ''], ['%C3', 'a.go a.unescaped'],
+     ['"K%C3%B6ln","url":"https://a.', $all])
+{
+    is($named->($_->[0]), $_->[1], "q=$_->[0]");
+}
+
+# a "+" is a space, as in forms, and is taken for one in the offset of a time, too
+
+$t->ingest('acme', 'a.space', '"a b+c"');
+is($named->('a+b'), 'a.space', 'a space');
+is($named->('b%2Bc'), 'a.space', 'a plus');
+is(scalar(ids("$events?since=2200-01-01T00:00:00+02:00")), 0, 'a plus in a time');
+is([ $t->api('GET', "$events?stauts=failed") ]->[1]{detail}, '"stauts" is no parameter here', 'an unknown one is named');
+
 is(scalar($t->log_lines), 0, 'nothing alarming in the log');
 $t->finish;
 done_testing();

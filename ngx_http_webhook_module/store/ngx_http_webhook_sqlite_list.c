@@ -182,6 +182,7 @@ ngx_http_webhook_sqlite_event_listed(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t id)
 {
     ngx_int_t                  rc;
+    ngx_uint_t                 i;
     sqlite3_stmt              *stmt;
     ngx_http_webhook_event_t  *event;
 
@@ -194,6 +195,10 @@ ngx_http_webhook_sqlite_event_listed(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 5, list->message_id);
     ngx_http_webhook_sqlite_text(stmt, 6, &list->event);
     ngx_http_webhook_sqlite_blob(stmt, 7, &list->text);
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_FORMS; i++) {
+        ngx_http_webhook_sqlite_blob(stmt, 8 + i, &list->forms[i]);
+    }
 
     rc = ngx_http_webhook_sqlite_step(s, stmt);
 

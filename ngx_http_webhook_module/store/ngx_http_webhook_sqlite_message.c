@@ -80,6 +80,7 @@ ngx_http_webhook_sqlite_message_listed(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_id_t id)
 {
     ngx_int_t                        rc;
+    ngx_uint_t                       i;
     sqlite3_stmt                    *stmt;
     ngx_http_webhook_message_row_t  *row;
 
@@ -89,6 +90,10 @@ ngx_http_webhook_sqlite_message_listed(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 2, company_id);
     ngx_http_webhook_sqlite_text(stmt, 3, &list->event);
     ngx_http_webhook_sqlite_blob(stmt, 4, &list->text);
+
+    for (i = 0; i < NGX_HTTP_WEBHOOK_FORMS; i++) {
+        ngx_http_webhook_sqlite_blob(stmt, 5 + i, &list->forms[i]);
+    }
 
     rc = ngx_http_webhook_sqlite_step(s, stmt);
 

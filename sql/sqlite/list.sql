@@ -13,7 +13,8 @@ WHERE e.id = ?1 AND e.company_id = ?2
     AND (?4 < 0 OR e.status = ?4)
     AND (?5 = 0 OR e.message_id = ?5)
     AND (?6 IS NULL OR m.event = ?6)
-    AND (?7 IS NULL OR instr(m.payload, ?7) > 0);
+    AND (?7 IS NULL OR instr(m.payload, ?7) > 0 OR instr(m.payload, ?8) > 0
+         OR instr(m.payload, ?9) > 0 OR instr(m.payload, ?10) > 0);
 
 -- name: list_owner
 -- Whose a webhook is, deleted or not.

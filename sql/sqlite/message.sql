@@ -7,7 +7,8 @@
 SELECT id, event, length(payload) FROM message
 WHERE id = ?1 AND company_id = ?2
     AND (?3 IS NULL OR event = ?3)
-    AND (?4 IS NULL OR instr(payload, ?4) > 0);
+    AND (?4 IS NULL OR instr(payload, ?4) > 0 OR instr(payload, ?5) > 0
+         OR instr(payload, ?6) > 0 OR instr(payload, ?7) > 0);
 
 -- name: message_get
 -- A message of a company with its payload.

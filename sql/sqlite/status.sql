@@ -30,10 +30,14 @@ FROM (SELECT webhook_id FROM webhook_queue WHERE due_at <= ?1
 
 -- name: status_breakers
 -- How many breakers of enabled webhooks are open, and half open.
-SELECT count(*) FILTER (WHERE probe_id = 0),
-    count(*) FILTER (WHERE probe_id > 0)
-FROM webhook_health CROSS JOIN webhook w ON w.id = webhook_health.webhook_id
-WHERE open_until <> 0 AND w.enabled AND w.deleted_at = 0;
+SELECT (SELECT count(*)
+        FROM webhook_health h CROSS JOIN webhook w ON w.id = h.webhook_id
+        WHERE open_until <> 0 AND probe_id = 0 AND w.enabled
+            AND w.deleted_at = 0),
+    (SELECT count(*)
+     FROM webhook_health h CROSS JOIN webhook w ON w.id = h.webhook_id
+     WHERE open_until <> 0 AND probe_id > 0 AND w.enabled
+         AND w.deleted_at = 0);
 
 -- name: status_key
 -- The keys that secrets are sealed with, one after the other.
