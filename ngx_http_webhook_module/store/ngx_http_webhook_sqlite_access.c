@@ -320,6 +320,26 @@ ngx_http_webhook_sqlite_access_row(sqlite3_stmt *stmt, ngx_pool_t *pool,
 }
 
 
+/* A company that asks again has more to say. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_access_say(ngx_http_webhook_sqlite_t *s,
+    ngx_http_webhook_access_t *access, ngx_str_t *message)
+{
+    sqlite3_stmt  *stmt;
+
+    access->message = *message;
+
+    stmt = ngx_http_webhook_sqlite_stmt(s,
+                                      NGX_HTTP_WEBHOOK_SQL_ACCESS_REQUEST_SAY);
+
+    ngx_http_webhook_sqlite_int(stmt, 1, access->id);
+    ngx_http_webhook_sqlite_text(stmt, 2, message);
+
+    return ngx_http_webhook_sqlite_exec(s, stmt);
+}
+
+
 ngx_int_t
 ngx_http_webhook_sqlite_access_request(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_op_t *op)
@@ -327,12 +347,14 @@ ngx_http_webhook_sqlite_access_request(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_access_op_t *aop = (ngx_http_webhook_access_op_t *) op;
 
     ngx_int_t                    rc;
+    ngx_str_t                    message;
     ngx_uint_t                   found;
     sqlite3_stmt                *stmt;
     ngx_http_webhook_access_t   *access;
     ngx_http_webhook_company_t   company;
 
     access = &aop->access;
+    message = access->message;
     aop->created = 0;
 
     if (ngx_http_webhook_sqlite_find_company(s, &aop->ref, op->pool, &company,
@@ -361,7 +383,9 @@ ngx_http_webhook_sqlite_access_request(ngx_http_webhook_sqlite_t *s,
     if (rc == NGX_OK) {
         rc = ngx_http_webhook_sqlite_access_row(stmt, op->pool, access);
         (void) sqlite3_reset(stmt);
-        return rc;
+
+        return (rc == NGX_OK && message.data)
+               ? ngx_http_webhook_sqlite_access_say(s, access, &message) : rc;
     }
 
     if (rc != NGX_DONE) {

@@ -127,7 +127,7 @@ async function around(found, query, visit, moved) {
 
         topBar(company, { leave, forget: () => { company = null; } });
         made = screen ? await screen(context(visit, query), ...args)
-             : [notice('bad', h('p', null, 'There is no such page.')),
+             : [h('h1', { tabindex: '-1' }, 'Not found'), notice('bad', h('p', null, 'There is no such page.')),
                 button('Webhooks', () => go('/webhooks'))];
 
     } catch (e) {
@@ -180,7 +180,7 @@ function failed(e) {
     return [h('h1', { tabindex: '-1' }, e.status === 404 ? 'Not found' : 'That did not work'),
             notice('bad', h('p', null, e.status === undefined ? 'The portal met an error of its own.' : e.message)),
             h('div.actions', null,
-              e.status === 404 ? null : button('Try again', () => run(), { kind: 'primary', icon: 'retry' }),
+              e.status === 404 ? button('Webhooks', () => go('/webhooks'), { kind: 'primary' }) : button('Try again', () => run(), { kind: 'primary', icon: 'retry' }),
               button('Sign out', () => leave()))];
 }
 

@@ -55,6 +55,10 @@ SELECT r.id, r.company_id, r.message, r.granted_at, c.name
 FROM access_request r JOIN company c ON c.id = r.company_id
 WHERE r.company_id = ?1 AND r.granted_at = 0;
 
+-- name: access_request_say
+-- Another message takes the place of its own.
+UPDATE access_request SET message = ?2 WHERE id = ?1;
+
 -- name: access_request_grant
 -- It has access now.
 UPDATE access_request SET granted_at = ?2

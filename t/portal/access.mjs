@@ -93,6 +93,13 @@ export async function run(page) {
     const [request] = (await api('GET', '/companies/fresh/access-requests')).data;
 
     is(request.message, 'For our <b>SIEM</b>', 'the operator has the message');
+    await page.click('text=Change the message');
+    is(await page.inputValue('textarea'), 'For our <b>SIEM</b>', 'what was said can be changed');
+    await page.fill('textarea', 'For our <b>SIEM</b>, please');
+    await page.click('button:has-text("Send")');
+    await page.waitForSelector('blockquote:has-text("please")');
+    is((await api('GET', '/companies/fresh/access-requests')).data.map((r) => r.message).join('|'), 'For our <b>SIEM</b>, please',
+       '... by the same request');
     await page.reload();
     await page.waitForSelector('text=Access is requested');
     ok((await page.textContent('blockquote')).includes('<b>SIEM</b>'), 'it is still asked for');

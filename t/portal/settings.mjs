@@ -43,6 +43,7 @@ export async function run(page) {
     await audit(page, 'refresh');
     await page.click('dialog >> text=Cancel');
     is((await api('GET', `${path}/secret`)).secret, w.secret, 'Refresh asks first');
+    is(await page.locator('dialog .notice').count(), 0, '... and warns of nothing');
     await page.click('text=Refresh');
     await page.selectOption('dialog select', '1h');
     await page.click('dialog button.danger');
@@ -53,6 +54,8 @@ export async function run(page) {
     is(await page.textContent('.secret'), next.secret, '... shown');
     ok(/The old secret signs too, for 59 min|for 1 h/.test(await page.innerText('.notice.warn')), '... with how long the old one signs');
     await page.click('text=Refresh');
+    await page.waitForSelector('dialog .notice:has-text("It ends now")');
+    ok(true, 'while one is good still, the next one warns');
     await page.selectOption('dialog select', '');
     await page.click('dialog button.danger');
     await waitFor('no grace', async () => !(await api('GET', `${path}/secret`)).previous_until);

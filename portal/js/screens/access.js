@@ -29,11 +29,15 @@ export async function access(context) {
         h('h2', { tabindex: '-1' }, 'Access is requested'),
         h('p', null, 'You asked ', live.since(request.created_at),
           '. This page opens by itself when an operator has enabled webhooks for you.'),
-        request.message && h('blockquote', null, request.message)));
+        request.message && h('blockquote', null, request.message),
+        button(request.message ? 'Change the message' : 'Add a message', () => {
+            ask(request.message || '');
+            box.querySelector('textarea').focus();
+        }, { small: true })));
 
-    const ask = () => {
-        const message = h('textarea', { rows: 3, maxlength: 1000 });
-        const b = button('Request access', null, { kind: 'primary', submit: true });
+    const ask = (before = null) => {
+        const message = h('textarea', { rows: 3, maxlength: 1000, value: before || '', required: before !== null });
+        const b = button(before === null ? 'Request access' : 'Send', null, { kind: 'primary', submit: true });
 
         replace(box, h('form', { onsubmit: (e) => {
             e.preventDefault();
@@ -45,7 +49,7 @@ export async function access(context) {
                 say('Access is requested');
             });
         } }, h('h2', null, 'Webhooks are not enabled for you yet'),
-            field('Message to the operator', message, { optional: true,
+            field('Message to the operator', message, { optional: before === null,
                 hint: 'What you want to use webhooks for, for example.' }),
             h('div.form-foot', null, b,
               company.support_url && h('a', { href: company.support_url, rel: 'noopener noreferrer',

@@ -16,13 +16,15 @@ const graces = { '': 'none: the old secret ends at once', '1h': '1 hour', '24h':
 
 /* Asks for a grace time; its value, or null. */
 
-function askRefresh() {
+function askRefresh(again) {
     const grace = h('select', null, Object.entries(graces).map(([v, text]) =>
         h('option', { value: v, selected: v === '24h' }, text)));
 
     return dialog('Refresh the secret?', (close) => [
         h('div.dialog-body', null,
           h('p', null, 'The webhook gets a new secret. From then on, every delivery is signed with it.'),
+          again && notice('warn', h('p', null, 'The secret before this one is good still. It ends now: two sign at a '
+              + 'time. Does your endpoint know this one already?')),
           field('The old one goes on beside it for', grace, { hint:
               'In this time each request carries a second signature, X-Signature-Previous, made with the old secret. '
               + 'If somebody else may know the old one, choose none.' })),
@@ -66,7 +68,9 @@ function secret(context, w) {
     }, { small: true });
 
     const refresh = button('Refresh', async () => {
-        const grace = await askRefresh();
+        await get();                    // whether the one before is good still
+
+        const grace = await askRefresh(until.firstChild !== null);
 
         if (grace === null) {
             return;
