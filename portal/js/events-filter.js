@@ -14,6 +14,19 @@ const ranges = { '': 'All time', '1h': 'Last hour', '24h': 'Last 24 hours', '7d'
 const NAMES = ['q', 'status', 'event', 'webhook', 'range', 'since', 'until'];
 
 
+const NAME = /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/;     // of an event
+
+
+/* What an address says, less what no filter can be. */
+
+export function sound(query) {
+    const good = { status: (v) => v in statuses, event: (v) => NAME.test(v), webhook: (v) => /^wh_\w+$/.test(v),
+                   range: (v) => v in ranges && v !== 'custom', since: (v) => local(v) !== '', until: (v) => local(v) !== '' };
+
+    return new URLSearchParams([...query].filter(([name, v]) => v !== '' && (good[name]?.(v) ?? true)));
+}
+
+
 /* A time of the API in the form of a datetime-local input, and back. */
 
 function local(iso) {
@@ -64,13 +77,28 @@ export function filterBar(query, hooks, types, changed) {
         parts.q.focus();
     }, { kind: 'quiet', small: true });
 
+    // a name that is not there in full yet, or a part of names, is none to look for
+
+    const named = () => {
+        const name = parts.event.value.trim();
+        const wrong = name !== '' && !NAME.test(name);
+
+        parts.event.toggleAttribute('aria-invalid', false);
+        if (wrong) {
+            parts.event.setAttribute('aria-invalid', 'true');
+        }
+        hint.hidden = !wrong;
+
+        return !wrong;
+    };
+
     const read = () => {
         const q = new URLSearchParams();
 
         for (const name of NAMES) {
             const value = name === 'since' || name === 'until' ? utc(parts[name].value) : parts[name].value.trim();
 
-            if (value && !(name === 'range' && value === 'custom')
+            if (value && (name !== 'event' || named()) && !(name === 'range' && value === 'custom')
                 && !((name === 'since' || name === 'until') && parts.range.value !== 'custom'))
             {
                 q.set(name, value);
@@ -80,13 +108,15 @@ export function filterBar(query, hooks, types, changed) {
         return q;
     };
 
+    const hint = h('p.hint', { role: 'status', hidden: true },
+        'Events are looked for by a whole name, such as “honeypot.alert”.');
     let applied = null;
 
     const apply = () => {
         const q = read();
 
         times.hidden = parts.range.value !== 'custom';
-        clear.hidden = q.toString() === '' && parts.range.value !== 'custom';
+        clear.hidden = q.toString() === '' && parts.range.value !== 'custom' && named();
 
         if (q.toString() !== applied) {
             applied = q.toString();
@@ -102,7 +132,7 @@ export function filterBar(query, hooks, types, changed) {
     const form = h('form.filters', { role: 'search', onsubmit: (e) => { e.preventDefault(); apply(); } },
         h('div.search', null, icon('search'), parts.q),
         parts.status, parts.event, h('datalist', { id: names }, types.map((t) => h('option', { value: t.name }))),
-        parts.webhook, parts.range, times, clear);
+        parts.webhook, parts.range, times, clear, hint);
 
     form.addEventListener('change', apply);
     [parts.q, parts.event].forEach((input) => input.addEventListener('input', () => {

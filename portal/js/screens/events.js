@@ -10,7 +10,7 @@ import { icon } from '../icons.js';
 import { plural, when } from '../format.js';
 import { filterOf, fold, later, mark, merge, newest, page, renew } from '../timeline.js';
 import { folded, row } from '../timeline-row.js';
-import { filterBar } from '../events-filter.js';
+import { filterBar, sound } from '../events-filter.js';
 import { fails, failing, gist, sentence } from '../health.js';
 import { replayFilter, replaySelected } from '../replay-dialog.js';
 import { label } from './webhooks.js';
@@ -31,7 +31,7 @@ export async function events(context) {
     const troubles = h('div');
     const tail = { on: false, stop: null };
 
-    let query = context.query;
+    let query = sound(context.query);
     let filter = filterOf(query);
     let groups = [], cursor = null, turn = 0, dropped = false;
 
