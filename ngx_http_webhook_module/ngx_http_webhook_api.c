@@ -522,29 +522,46 @@ ngx_http_webhook_api_string(ngx_http_webhook_api_t *api,
 }
 
 
+/* Spaces, and what has no width, of Unicode. */
+
+static ngx_uint_t
+ngx_http_webhook_api_blank(uint32_t code)
+{
+    return code == ' ' || code == 0xa0 || code == 0x1680
+           || (code >= 0x2000 && code <= 0x200f)
+           || (code >= 0x202a && code <= 0x202f)
+           || (code >= 0x205f && code <= 0x2064)
+           || code == 0x3000 || code == 0xfeff;
+}
+
+
 ngx_int_t
 ngx_http_webhook_api_name(ngx_http_webhook_api_t *api,
     ngx_http_webhook_json_t *json, ngx_pool_t *pool, ngx_str_t *value)
 {
-    u_char  *p, *last;
-    size_t   spaces;
+    u_char      *p, *last;
+    uint32_t     code;
+    ngx_uint_t   seen;
 
-    spaces = 0;
+    seen = (json->text.len == 0);            /* told as too short */
     p = json->text.data;
     last = p + json->text.len;
 
-    for ( /* void */ ; p < last; p++) {
+    while (p < last) {
+        code = (*p < 0x80) ? *p++ : ngx_utf8_decode(&p, last - p);
 
-        if (*p < ' ' || *p == 0x7f) {
+        if (code < ' ' || (code >= 0x7f && code < 0xa0)
+            || code == 0x2028 || code == 0x2029 || code > 0x10ffff)
+        {
             return ngx_http_webhook_api_error(api, json, "invalid_value",
                                               "A name holds no control "
                                               "characters");
         }
 
-        spaces += (*p == ' ');
+        seen |= !ngx_http_webhook_api_blank(code);
     }
 
-    if (spaces && spaces == json->text.len) {
+    if (!seen) {
         return ngx_http_webhook_api_error(api, json, "invalid_value",
                                           "A name is more than spaces");
     }

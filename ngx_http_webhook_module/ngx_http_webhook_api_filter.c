@@ -15,7 +15,7 @@
 #include "ngx_http_webhook_time.h"
 
 
-#define NGX_HTTP_WEBHOOK_FILTER_TEXT  256        /* bytes */
+#define NGX_HTTP_WEBHOOK_FILTER_TEXT  256        /* characters */
 
 
 static ngx_int_t ngx_http_webhook_filter_range(ngx_http_webhook_api_t *api,
@@ -140,9 +140,12 @@ ngx_http_webhook_filter_text(ngx_http_webhook_api_t *api,
         return NGX_DECLINED;
     }
 
-    if (value.len == 0 || value.len > NGX_HTTP_WEBHOOK_FILTER_TEXT) {
+    if (value.len == 0
+        || ngx_utf8_length(value.data, value.len)
+           > NGX_HTTP_WEBHOOK_FILTER_TEXT)
+    {
         return ngx_http_webhook_filter_wrong(api, "\"q\" must be 1 to 256 "
-                                             "bytes");
+                                             "characters");
     }
 
     return ngx_http_webhook_filter_copy(list->op.pool, &list->text, &value);

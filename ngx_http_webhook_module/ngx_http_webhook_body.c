@@ -206,12 +206,17 @@ ngx_http_webhook_body_take(ngx_http_request_t *r, ngx_http_webhook_ctx_t *ctx)
 ngx_uint_t
 ngx_http_webhook_body_encoded(ngx_http_request_t *r)
 {
-    ngx_str_t  value;
+    ngx_str_t   value;
+    ngx_uint_t  n;
 
-    return ngx_http_webhook_request_header(r, "content-encoding", &value) != 0
-           && (value.len != sizeof("identity") - 1
-               || ngx_strncasecmp(value.data, (u_char *) "identity", value.len)
-                  != 0);
+    n = ngx_http_webhook_request_header(r, "content-encoding", &value);
+
+    return n > 1
+           || (value.len
+               && (value.len != sizeof("identity") - 1
+                   || ngx_strncasecmp(value.data, (u_char *) "identity",
+                                      value.len)
+                      != 0));
 }
 
 

@@ -76,29 +76,51 @@ ngx_http_webhook_main_conf(ngx_cycle_t *cycle)
 }
 
 
-/* Told where a reload takes another store, which may be a mistake. */
+/* NULL where that configuration had no store, or not even the module. */
+
+static ngx_http_webhook_main_conf_t *
+ngx_http_webhook_old_conf(ngx_cycle_t *cycle)
+{
+    ngx_uint_t    i;
+    ngx_cycle_t  *old;
+
+    old = cycle->old_cycle;
+
+    if (ngx_is_init_cycle(old)) {
+        return NULL;
+    }
+
+    for (i = 0; i < old->modules_n; i++) {
+        if (old->modules[i] == &ngx_http_webhook_module) {
+            return ngx_http_webhook_main_conf(old);
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Told where a reload takes another store, or none: that may be a mistake. */
 
 static void
 ngx_http_webhook_moved(ngx_cycle_t *cycle, ngx_http_webhook_main_conf_t *wmcf)
 {
+    ngx_str_t                     *path;
     ngx_http_webhook_main_conf_t  *old;
 
-    if (ngx_is_init_cycle(cycle->old_cycle)) {
-        return;
-    }
+    static ngx_str_t  none = ngx_string("off");
 
-    old = ngx_http_webhook_main_conf(cycle->old_cycle);
+    old = ngx_http_webhook_old_conf(cycle);
+    path = wmcf ? &wmcf->store_path : &none;
 
     if (old
-        && (old->store_path.len != wmcf->store_path.len
-            || ngx_memcmp(old->store_path.data, wmcf->store_path.data,
-                          old->store_path.len)
-               != 0))
+        && (old->store_path.len != path->len
+            || ngx_memcmp(old->store_path.data, path->data, path->len) != 0))
     {
         ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
                       "\"webhook_store\" is \"%V\" now: what is in \"%V\" "
-                      "stays there, and what is pending waits",
-                      &wmcf->store_path, &old->store_path);
+                      "stays there, and what is pending waits", path,
+                      &old->store_path);
     }
 }
 
@@ -115,7 +137,13 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
 
     wmcf = ngx_http_webhook_main_conf(cycle);
 
-    if (wmcf == NULL || ngx_test_config) {
+    if (ngx_test_config) {
+        return NGX_OK;
+    }
+
+    ngx_http_webhook_moved(cycle, wmcf);
+
+    if (wmcf == NULL) {
         return NGX_OK;
     }
 
@@ -125,7 +153,6 @@ ngx_http_webhook_init_module(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    ngx_http_webhook_moved(cycle, wmcf);
     ngx_http_webhook_wake_create(cycle, wmcf);
 
     return NGX_OK;

@@ -20,6 +20,7 @@
 
 
 #define NGX_HTTP_WEBHOOK_INTERNAL_DELAY  60000   /* ms, without retries */
+#define NGX_HTTP_WEBHOOK_INTERNAL_MAX    300000
 
 
 static void ngx_http_webhook_outcome_pending(
@@ -116,7 +117,7 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
 
 /*
  * nginx's own fault uses up none of the attempts, and may last: an event waits as
- * long as it has waited already, from the first delay to the longest.
+ * long as it has waited already, from the first delay to some minutes.
  */
 
 static ngx_msec_t
@@ -124,22 +125,13 @@ ngx_http_webhook_outcome_internal(ngx_http_webhook_held_t *held,
     ngx_http_webhook_attempt_t *a, ngx_msec_t *delays, ngx_uint_t n)
 {
     int64_t     age;
-    ngx_uint_t  i;
-    ngx_msec_t  longest;
+    ngx_msec_t  first;
 
-    if (n == 0) {
-        return NGX_HTTP_WEBHOOK_INTERNAL_DELAY;
-    }
-
-    longest = delays[0];
-
-    for (i = 1; i < n; i++) {
-        longest = ngx_max(longest, delays[i]);
-    }
-
+    first = n ? delays[0] : NGX_HTTP_WEBHOOK_INTERNAL_DELAY;
     age = a->started_at - ngx_http_webhook_id_msec(held->id);
 
-    return ngx_min(ngx_max((ngx_msec_t) ngx_max(age, 0), delays[0]), longest);
+    return ngx_min((ngx_msec_t) ngx_max(age, (int64_t) first),
+                   NGX_HTTP_WEBHOOK_INTERNAL_MAX);
 }
 
 

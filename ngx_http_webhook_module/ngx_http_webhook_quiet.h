@@ -6,7 +6,7 @@
 
 /*
  * Messages that would come again with each request or transaction are written
- * once a minute, with how many there were.
+ * once a minute.
  */
 
 
@@ -18,7 +18,7 @@
 #include <ngx_core.h>
 
 
-#define NGX_HTTP_WEBHOOK_QUIET_KINDS  8
+#define NGX_HTTP_WEBHOOK_QUIET_KINDS  16
 
 /* A kind of the event loop's; problems are others. */
 
@@ -41,7 +41,7 @@ typedef struct {
 
 /*
  * Whether a message of a kind, which is not 0, is to be kept back; where it is
- * not, *unsaid is how many were since the last one.  In any thread.
+ * not, *unsaid is how many were in the minute before.  In any thread.
  */
 ngx_uint_t ngx_http_webhook_quiet(ngx_http_webhook_quiet_t *quiet,
     ngx_int_t kind, ngx_uint_t *unsaid);

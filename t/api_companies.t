@@ -60,6 +60,9 @@ for (
     [ '{"name":"  "}', 'invalid_value', '/name' ],
     [ '{"name":"a\nb"}', 'invalid_value', '/name' ],
     [ '{"name":"a\u007f"}', 'invalid_value', '/name' ],
+    [ '{"name":"a\u0085"}', 'invalid_value', '/name' ],
+    [ '{"name":"a\u2028b"}', 'invalid_value', '/name' ],
+    [ '{"name":"\u00a0 \u3000\u200b"}', 'invalid_value', '/name' ],
     [ '{"name":"\ud800"}', 'invalid_value', '/name' ],
     [ '{"name":"a\ud83db"}', 'invalid_value', '/name' ],
     [ '{"name":"\ude00\ud83d"}', 'invalid_value', '/name' ],
@@ -142,6 +145,11 @@ for (['guard', $guard], ['UARD.7', $guard], ['w%C3%A4chter', $guard],
     my $page = $t->api_ok('GET', "/companies?q=$q");
     is(join(' ', map { $_->{name} } @{ $page->{data} }), $found, "q=$q");
 }
+
+my $long = "\x{1f41d}" x 256;
+$t->api_ok('POST', '/companies', { name => $long });
+is(scalar @{ $t->api_ok('GET', '/companies?q=' . '%F0%9F%90%9D' x 256)->{data} }, 1, '256 characters are looked for');
+is([ $t->api('GET', '/companies?q=' . '%F0%9F%90%9D' x 257) ]->[0], 400, '... no more');
 
 my $first = $t->api_ok('GET', '/companies?q=page&limit=5');
 my $second = $t->api_ok('GET', "/companies?q=page&limit=5&cursor=$first->{next_cursor}");

@@ -163,10 +163,10 @@ for (['POST', '/events', '{"company":"acme","event":"a","payload":1}', 202], ['P
 {
     my ($method, $path, $body, $good) = @$_;
 
-    for (['gzip', 415], ['br', 415], ['identity', $good], ['Identity', $good], ['', 415]) {
+    for (['gzip', 415], ['br', 415], ['identity', $good], ['Identity', $good], ['', $good], [[qw(identity gzip)], 415]) {
         my ($encoding, $want) = @$_;
         my $r = $t->http($method, $path, content => $body, headers => { 'Content-Encoding' => $encoding });
-        is($r->{status}, $want, "$method $path, $encoding");
+        is($r->{status}, $want, "$method $path, " . (ref $encoding ? "@$encoding" : $encoding));
     }
 }
 

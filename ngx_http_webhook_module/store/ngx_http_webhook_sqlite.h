@@ -137,12 +137,17 @@ typedef struct {
 } ngx_http_webhook_sqlite_t;
 
 
-/* Messages for ngx_http_webhook_quiet() that have no code of SQLite. */
+/*
+ * Messages for ngx_http_webhook_quiet(): codes of SQLite, and these.  Those above 0
+ * are of transactions, and over when one succeeds.
+ */
 
-#define NGX_HTTP_WEBHOOK_QUIET_LOCK     0x10000000
-#define NGX_HTTP_WEBHOOK_QUIET_OPEN     0x10000001
-#define NGX_HTTP_WEBHOOK_QUIET_SYNC     0x10000002
-#define NGX_HTTP_WEBHOOK_QUIET_DAMAGED  -0x10000000
+#define NGX_HTTP_WEBHOOK_QUIET_LOCK     0x10000
+#define NGX_HTTP_WEBHOOK_QUIET_OPEN     -0x10001
+#define NGX_HTTP_WEBHOOK_QUIET_SYNC     -0x10002
+#define NGX_HTTP_WEBHOOK_QUIET_DAMAGED  -0x10003
+#define NGX_HTTP_WEBHOOK_QUIET_INDEX    0x20000     /* added for the index, */
+#define NGX_HTTP_WEBHOOK_QUIET_STMT     0x100000    /* times a statement's */
 
 
 /* sqlite_stmt.c */

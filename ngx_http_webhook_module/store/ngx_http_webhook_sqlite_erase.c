@@ -400,18 +400,17 @@ ngx_http_webhook_sqlite_expire_logs(ngx_http_webhook_sqlite_t *s,
 
     static struct {
         ngx_http_webhook_sql_e   name;
-        int                      values;
         ngx_uint_t               cancels;
     } steps[] = {
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CANCEL, 2, 1 },
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CANCEL_REPLAYED, 2, 1 },
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_ATTEMPTS, 2, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_EVENTS, 2, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED_EVENTS, 2, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED, 2, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYS, 2, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_MESSAGES, 3, 0 },
-        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CHANGES, 2, 0 }
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CANCEL, 1 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CANCEL_REPLAYED, 1 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_ATTEMPTS, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_EVENTS, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED_EVENTS, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYED, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_REPLAYS, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_MESSAGES, 0 },
+        { NGX_HTTP_WEBHOOK_SQL_EXPIRE_CHANGES, 0 }
     };
 
     if (s->conf->keep_logs == 0) {
@@ -422,9 +421,8 @@ ngx_http_webhook_sqlite_expire_logs(ngx_http_webhook_sqlite_t *s,
 
     for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 
-        if (ngx_http_webhook_sqlite_run(s, steps[i].name, steps[i].values,
-                                        cutoff, NGX_HTTP_WEBHOOK_SQLITE_ERASES,
-                                        NGX_HTTP_WEBHOOK_MAX_WEBHOOKS)
+        if (ngx_http_webhook_sqlite_run(s, steps[i].name, 2, cutoff,
+                                        NGX_HTTP_WEBHOOK_SQLITE_ERASES, 0)
             != NGX_OK)
         {
             return NGX_ERROR;

@@ -498,7 +498,7 @@ ngx_http_webhook_sqlite_result_set(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_sqlite_int(stmt, 2, result->attempt.id);
     ngx_http_webhook_sqlite_int(stmt, 3, delivered_at);
     ngx_http_webhook_sqlite_int(stmt, 4,
-                                result->extra
+                                result->extra || result->attempt.internal
                                 ? -1 : (int64_t) result->attempt.number - 1);
 
     return ngx_http_webhook_sqlite_exec(s, stmt);

@@ -250,6 +250,17 @@ ngx_http_webhook_sqlite_rollback(ngx_http_webhook_sqlite_t *s)
 }
 
 
+/* An error that lies in a statement is one of this statement. */
+
+static ngx_int_t
+ngx_http_webhook_sqlite_kind(const char *what)
+{
+    return (ngx_int_t) (ngx_crc32_short((u_char *) what, ngx_strlen(what))
+                        & 0xffff)
+           * NGX_HTTP_WEBHOOK_QUIET_STMT;
+}
+
+
 /*
  * Logs an error, and what to do about it where that is known.  Errors that
  * lie in one statement's values leave the batch a second try.
@@ -260,8 +271,11 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
     const char *what)
 {
     ngx_err_t    err;
+    ngx_int_t    kind;
     ngx_uint_t   unsaid;
     const char  *hint;
+
+    kind = rc + s->attaching * NGX_HTTP_WEBHOOK_QUIET_INDEX;
 
     err = s->db ? (ngx_err_t) sqlite3_system_errno(s->db) : 0;
 
@@ -272,6 +286,7 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
     case SQLITE_MISMATCH:
     case SQLITE_RANGE:
         hint = "";
+        kind += ngx_http_webhook_sqlite_kind(what);
         break;
 
     case SQLITE_FULL:
@@ -314,11 +329,13 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
         s->fatal = 1;
         s->damaged = 1;                      /* a table is not there */
         hint = "";
+        kind += ngx_http_webhook_sqlite_kind(what);
         break;
 
     default:
         s->fatal = 1;
         hint = "";
+        kind += ngx_http_webhook_sqlite_kind(what);
     }
 
     if ((rc & 0xff) != SQLITE_IOERR && (rc & 0xff) != SQLITE_CANTOPEN) {
@@ -329,7 +346,7 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
         hint = ": it is the index, which is made anew";
     }
 
-    if (!ngx_http_webhook_quiet(&s->conf->quiet, s->writes ? rc : -rc,
+    if (!ngx_http_webhook_quiet(&s->conf->quiet, s->writes ? kind : -kind,
                                 &unsaid))
     {
         ngx_log_error(NGX_LOG_CRIT, s->log, err,

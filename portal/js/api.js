@@ -41,8 +41,6 @@ export function onRefused(f) {
 function address(path, query) {
     const url = new URL(base.pathname.replace(/\/*$/, '/') + path.replace(/^\//, ''), base);
 
-    // a space as "%20": "+" would be a plus
-
     url.search = Object.entries(query || {})
         .filter(([, value]) => value !== null && value !== undefined && value !== '')
         .map((pair) => pair.map(encodeURIComponent).join('=')).join('&');

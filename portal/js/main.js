@@ -26,7 +26,7 @@ const main = document.getElementById('main');
 
 let company = null;             // the one whose portal it is
 let drawn = null;               // the address of what "main" shows
-let lapsed = null;              // the session that has ended: { of, hash, form }
+let lapsed = null;              // the session that has ended: { company, hash, form }
 let refused = 0;                // when an answer said that there is no access
 
 
@@ -84,6 +84,7 @@ async function choose(found, visit) {
     }
 
     await load();
+    session.announce(company.id);
 
     if (!company.enabled) {
         return { screen: access, args: [] };
@@ -96,11 +97,11 @@ async function choose(found, visit) {
 /* Goes on where the session has ended, if this one is of the same company. */
 
 function resume(found) {
-    const { of, hash, form } = lapsed;
+    const { company: whose, hash, form } = lapsed;
 
     lapsed = null;
 
-    if (!of.includes(company.id) && !of.includes(company.uid)) {
+    if (whose !== company.id) {
         return found;
     }
 
@@ -190,19 +191,19 @@ function closeDialogs() {
 }
 
 
-/* A form stays as it is, for who comes back. */
+/* A form stays as it is, for who comes back, also with a link that is no good first. */
 
 function lapse() {
     const form = drawn === location.hash && main.querySelector('form.form') ? [...main.childNodes] : null;
 
-    leave({ of: [session.get().company, company?.id, company?.uid].filter(Boolean), hash: location.hash, form });
+    leave(lapsed || { company: company?.id ?? session.get()?.company, hash: location.hash, form });
 }
 
 
 /* The session of another tab, of a link to the portal, is good here too. */
 
 function begun(other) {
-    if (lapsed?.of.includes(other.company)) {
+    if (lapsed?.company === other.company) {
         session.enter(other.key, other.company, false);
         run();
     }

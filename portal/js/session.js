@@ -12,6 +12,7 @@ const SOON = 300;               // ms for which an answer is waited for
 const channel = new BroadcastChannel(NAME + location.pathname);
 
 let current = null;
+let fresh = false;              // begun by a link, and not used yet
 let opened = null;              // the link that was opened in a new tab: { hash, at }
 
 
@@ -37,10 +38,7 @@ function write() {
 }
 
 
-/*
- * Takes a token out of the address, at once: it stays in no history.  Tabs whose
- * session has ended hear of the new one.
- */
+/* Takes a token out of the address, at once: it stays in no history. */
 
 export function begin() {
     const given = new URLSearchParams(location.hash.slice(1));
@@ -49,7 +47,7 @@ export function begin() {
         current = { key: given.get('token'), company: given.get('company') || null,
                     admin: false };
         write();
-        channel.postMessage({ began: current });
+        fresh = true;
         history.replaceState(null, '', location.pathname + location.search + '#/');
         return;
     }
@@ -58,7 +56,17 @@ export function begin() {
 }
 
 
-/* Called with the session that begins in another tab. */
+/* A session that a link has begun is good: tabs whose own has ended hear of it. */
+
+export function announce(company) {
+    if (fresh) {
+        fresh = false;
+        channel.postMessage({ began: { key: current.key, company } });
+    }
+}
+
+
+/* Called with the session that has begun in another tab. */
 
 export function onBegin(f) {
     channel.addEventListener('message', ({ data }) => data.began && f(data.began));

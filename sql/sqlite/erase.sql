@@ -200,13 +200,11 @@ DELETE FROM replay WHERE id IN
     AND status <> 0;
 
 -- name: expire_messages
--- ... and messages that have none any more; theirs are the ?3 identifiers that
--- follow.
+-- ... and messages that have none any more: theirs are the first that follow.
 DELETE FROM message WHERE id IN
     (SELECT id FROM message WHERE id < ?1 ORDER BY id LIMIT ?2)
-    AND NOT EXISTS (SELECT 1 FROM webhook_event e
-                    WHERE e.id > message.id AND e.id <= message.id + ?3
-                        AND e.message_id = message.id)
+    AND id IS NOT (SELECT e.message_id FROM webhook_event e
+                   WHERE e.id > message.id ORDER BY e.id LIMIT 1)
     AND NOT EXISTS (SELECT 1 FROM replayed_event r
                     WHERE r.message_id = message.id);
 

@@ -32,6 +32,19 @@ async function interrupted(page, s) {
     await started('foreign');
     is(await page.textContent('h1'), 'Your session has ended', 'another company’s session in another tab changes nothing');
 
+    // nor is a link that is no good
+
+    tab.expected = [401];
+    await tab.goto('about:blank');
+    await tab.goto(`${env.PORTAL}#token=whp_${'0'.repeat(43)}&company=fresh`);
+    await tab.waitForSelector('text=Your session has ended');
+    tab.expected = [];
+    page.expected = [401, 401];
+    await page.evaluate((url) => { location.href = url; }, `${env.PORTAL}#token=whp_${'1'.repeat(43)}&company=fresh`);
+    await waitFor('it to be refused', async () => await page.evaluate(() => location.hash) === '#/');
+    await page.waitForSelector('text=goes on with what you typed');
+    is(await page.textContent('h1'), 'Your session has ended', 'a link that is no good changes nothing');
+
     const second = await started('fresh');
 
     await page.waitForSelector('h1:has-text("Add webhook")');

@@ -130,6 +130,16 @@ export async function run(page) {
     ok(true, 'removed and added in another case, it is there');
     is([(await now()).url, (await now()).concurrency].join(), `${w.url}/moved,7`, '... and the rest as it was');
 
+    // no retries, which is not the default, is shown, and taken back
+
+    await edit();
+    is(await page.inputValue('[data-pointer="/retry_delays"] input'), 'none', 'no retries are shown as none');
+    await page.fill('[data-pointer="/retry_delays"] input', '');
+    await page.click('text=Save');
+    await page.waitForSelector('h1:has-text("Barrel")');
+    await waitFor('it', async () => (await now()).retry_delays === null);
+    ok(true, '... and the default can be chosen again');
+
     // disabled, enabled, deleted
 
     await go(page, `/webhooks/${w.id}/settings`);

@@ -71,7 +71,7 @@ export function signIn(context, lapsed, kept) {
         h('h1', { tabindex: '-1' }, lapsed ? 'Your session has ended' : 'Sign in'),
         lapsed && notice('warn', h('p', null,
             `Sessions last for some time only. Open this page once more from the application that you came from${
-                kept ? ': this tab then goes on with what you typed.' : '.'}`)),
+                kept ? ', in another tab: this one then goes on with what you typed.' : '.'}`)),
         h('p.lead', null, lapsed ? 'Or go on with a key.'
             : 'Open the portal from your provider’s application: its link signs you in. Or use a key.'),
         h('form.card', { onsubmit: submit, novalidate: true }, keyField, companyField,

@@ -120,7 +120,7 @@ function rulesOf(w) {
         hint: 'One event after the other: the next is sent when the one before is delivered or has failed.' });
     const concurrency = h('input', { type: 'number', min: 1, max: 1000, value: w?.concurrency ?? '' });
     const rate = text(w?.rate_limit, { placeholder: '10/s' });
-    const delays = text(w?.retry_delays?.join(' '), { placeholder: '1m 2m 4m 8m 16m' });
+    const delays = text(w?.retry_delays && (w.retry_delays.join(' ') || 'none'), { placeholder: '1m 2m 4m 8m 16m' });
     const own = headers(w?.headers);
 
     return {
