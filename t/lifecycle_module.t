@@ -14,26 +14,13 @@ plan skip_all => 'the module is in no file of its own' unless $ENV{TEST_NGINX_LO
 my $t = WebhookTest->new;
 my $all = \&WebhookTest::config;
 
+# the head of the configuration, and a server of nginx alone
+
 sub plain {
     my ($modules) = @_;
-    my $user = $> == 0 ? 'user ' . $t->user . ';' : '';
-
-    return <<CONF;
-$modules
-$user
-error_log logs/error.log info;
-pid logs/nginx.pid;
-events { worker_connections 128; }
-http {
-    access_log off;
-    client_body_temp_path client_body_temp;
-    proxy_temp_path proxy_temp;
-    fastcgi_temp_path fastcgi_temp;
-    uwsgi_temp_path uwsgi_temp;
-    scgi_temp_path scgi_temp;
-    server { listen 127.0.0.1:$t->{port}; location / { return 204; } }
-}
-CONF
+    my ($head) = $all->($t) =~ /^(.*scgi_temp_path \S+;)/s or die 'another configuration';
+    $head =~ s/^load_module.*$//mg;
+    return "$modules$head server { listen 127.0.0.1:$t->{port}; location / { return 204; } } }\n";
 }
 
 my $load = join ' ', map { "load_module $_;" } split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
