@@ -522,16 +522,18 @@ ngx_http_webhook_api_string(ngx_http_webhook_api_t *api,
 }
 
 
-/* Spaces, and what has no width, of Unicode. */
+/* Spaces of Unicode, and what else leaves nothing to be seen. */
 
 static ngx_uint_t
 ngx_http_webhook_api_blank(uint32_t code)
 {
-    return code == ' ' || code == 0xa0 || code == 0x1680
-           || (code >= 0x2000 && code <= 0x200f)
+    return code == ' ' || code == 0xa0 || code == 0xad
+           || code == 0x115f || code == 0x1160 || code == 0x1680
+           || code == 0x180e || (code >= 0x2000 && code <= 0x200f)
            || (code >= 0x202a && code <= 0x202f)
-           || (code >= 0x205f && code <= 0x2064)
-           || code == 0x3000 || code == 0xfeff;
+           || (code >= 0x205f && code <= 0x206f) || code == 0x2800
+           || code == 0x3000 || code == 0x3164 || code == 0xfeff
+           || code == 0xffa0;
 }
 
 

@@ -117,21 +117,21 @@ ngx_http_webhook_outcome(ngx_http_webhook_main_conf_t *wmcf,
 
 /*
  * nginx's own fault uses up none of the attempts, and may last: an event waits as
- * long as it has waited already, from the first delay to some minutes.
+ * long as it has waited already, the first delay at least, but no longer than
+ * some minutes.
  */
 
 static ngx_msec_t
 ngx_http_webhook_outcome_internal(ngx_http_webhook_held_t *held,
     ngx_http_webhook_attempt_t *a, ngx_msec_t *delays, ngx_uint_t n)
 {
-    int64_t     age;
-    ngx_msec_t  first;
+    int64_t  age, first;
 
-    first = n ? delays[0] : NGX_HTTP_WEBHOOK_INTERNAL_DELAY;
+    first = n ? (int64_t) delays[0] : NGX_HTTP_WEBHOOK_INTERNAL_DELAY;
     age = a->started_at - ngx_http_webhook_id_msec(held->id);
 
-    return ngx_min((ngx_msec_t) ngx_max(age, (int64_t) first),
-                   NGX_HTTP_WEBHOOK_INTERNAL_MAX);
+    return (ngx_msec_t) ngx_min(ngx_max(age, first),
+                                NGX_HTTP_WEBHOOK_INTERNAL_MAX);
 }
 
 

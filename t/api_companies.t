@@ -63,6 +63,7 @@ for (
     [ '{"name":"a\u0085"}', 'invalid_value', '/name' ],
     [ '{"name":"a\u2028b"}', 'invalid_value', '/name' ],
     [ '{"name":"\u00a0 \u3000\u200b"}', 'invalid_value', '/name' ],
+    [ '{"name":"\u2066\u2069\u3164"}', 'invalid_value', '/name' ],
     [ '{"name":"\ud800"}', 'invalid_value', '/name' ],
     [ '{"name":"a\ud83db"}', 'invalid_value', '/name' ],
     [ '{"name":"\ude00\ud83d"}', 'invalid_value', '/name' ],

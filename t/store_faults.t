@@ -173,6 +173,18 @@ is(scalar($t->log_lines(qr/works again/)), 0, 'one that is taken may be followed
 $t->wait_for('it to work again', sub { post(); $t->log_lines(qr/\[warn\].*works again/) }, 20);
 pass('after a while the log says that all is well');
 
+# also of files that could not be opened
+
+$t->stop('KILL');
+order('open EACCES lock');
+start(503);
+my $opens = qr/\[crit\].*open\(\) ".*\.lock" failed/;
+$t->wait_for('a message of it', sub { $t->log_lines($opens) });
+order('');
+my $again = $t->log_lines(qr/works again/);
+$t->wait_for('it to work again', sub { post(); $t->log_lines(qr/\[warn\].*works again/) > $again }, 30);
+pass('... and that is told');
+
 $t->finish;
 done_testing();
 
@@ -258,7 +270,7 @@ sub taken { unpack 'x64 L', WebhookTest::slurp($control) }
 sub start {
     local $ENV{FAULTS} = $control;
     local $ENV{LD_PRELOAD} = join ' ', $ENV{LD_PRELOAD} || (), $library;
-    $t->start;
+    $t->start(@_);
 }
 
 sub restart { $t->stop(@_); start() }

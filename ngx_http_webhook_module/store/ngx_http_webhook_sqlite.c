@@ -142,6 +142,7 @@ ngx_http_webhook_sqlite_open(ngx_http_webhook_store_conf_t *conf,
     s->writes = writes;
     s->lock.fd = NGX_INVALID_FILE;
     s->lock.quiet = &conf->quiet;
+    s->lock.writes = writes;
 
     ngx_queue_init(&s->changed);
 

@@ -57,6 +57,7 @@ typedef struct {
     ngx_uint_t                       owner;
     ngx_atomic_t                    *shared;
     ngx_http_webhook_quiet_t        *quiet;      /* the configuration's */
+    ngx_uint_t                       writes;     /* it is the writer's */
     ngx_log_t                       *log;
 } ngx_http_webhook_sqlite_lock_t;
 
@@ -139,11 +140,11 @@ typedef struct {
 
 /*
  * Messages for ngx_http_webhook_quiet(): codes of SQLite, and these.  Those above 0
- * are of transactions, and over when one succeeds.
+ * are the writer's, who is well again when a transaction succeeds.
  */
 
 #define NGX_HTTP_WEBHOOK_QUIET_LOCK     0x10000
-#define NGX_HTTP_WEBHOOK_QUIET_OPEN     -0x10001
+#define NGX_HTTP_WEBHOOK_QUIET_OPEN     0x10001     /* below 0 for others */
 #define NGX_HTTP_WEBHOOK_QUIET_SYNC     -0x10002
 #define NGX_HTTP_WEBHOOK_QUIET_DAMAGED  -0x10003
 #define NGX_HTTP_WEBHOOK_QUIET_INDEX    0x20000     /* added for the index, */

@@ -93,7 +93,9 @@ ngx_http_webhook_sqlite_lock_attach(ngx_http_webhook_sqlite_lock_t *lock,
                     0600);
 
     if (lock->fd == NGX_INVALID_FILE
-        && !ngx_http_webhook_quiet(lock->quiet, NGX_HTTP_WEBHOOK_QUIET_OPEN,
+        && !ngx_http_webhook_quiet(lock->quiet,
+                                   lock->writes ? NGX_HTTP_WEBHOOK_QUIET_OPEN
+                                                : -NGX_HTTP_WEBHOOK_QUIET_OPEN,
                                    &unsaid))
     {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,

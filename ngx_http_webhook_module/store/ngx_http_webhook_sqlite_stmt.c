@@ -256,7 +256,7 @@ static ngx_int_t
 ngx_http_webhook_sqlite_kind(const char *what)
 {
     return (ngx_int_t) (ngx_crc32_short((u_char *) what, ngx_strlen(what))
-                        & 0xffff)
+                        & 0x3ff)
            * NGX_HTTP_WEBHOOK_QUIET_STMT;
 }
 
@@ -346,7 +346,8 @@ ngx_http_webhook_sqlite_failed(ngx_http_webhook_sqlite_t *s, int rc,
         hint = ": it is the index, which is made anew";
     }
 
-    if (!ngx_http_webhook_quiet(&s->conf->quiet, s->writes ? kind : -kind,
+    if (!ngx_http_webhook_quiet(&s->conf->quiet,
+                                s->writes && !s->attaching ? kind : -kind,
                                 &unsaid))
     {
         ngx_log_error(NGX_LOG_CRIT, s->log, err,

@@ -84,7 +84,7 @@ async function choose(found, visit) {
     }
 
     await load();
-    session.announce(company.id);
+    session.announce(company);
 
     if (!company.enabled) {
         return { screen: access, args: [] };
@@ -101,7 +101,7 @@ function resume(found) {
 
     lapsed = null;
 
-    if (whose !== company.id) {
+    if (whose !== company.id && whose !== company.uid) {
         return found;
     }
 
@@ -203,7 +203,7 @@ function lapse() {
 /* The session of another tab, of a link to the portal, is good here too. */
 
 function begun(other) {
-    if (lapsed?.company === other.company) {
+    if (lapsed && [other.company, other.uid].includes(lapsed.company)) {
         session.enter(other.key, other.company, false);
         run();
     }

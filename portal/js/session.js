@@ -58,10 +58,10 @@ export function begin() {
 
 /* A session that a link has begun is good: tabs whose own has ended hear of it. */
 
-export function announce(company) {
+export function announce({ id, uid }) {
     if (fresh) {
         fresh = false;
-        channel.postMessage({ began: { key: current.key, company } });
+        channel.postMessage({ began: { key: current.key, company: id, uid } });
     }
 }
 
@@ -126,18 +126,21 @@ export function ask() {
 
 
 export function enter(key, company, admin) {
+    fresh = false;
     current = { key, company, admin };
     write();
 }
 
 
 export function choose(company) {
+    fresh = false;
     current = { ...current, company };
     write();
 }
 
 
 export function end() {
+    fresh = false;
     current = null;
     write();
 }

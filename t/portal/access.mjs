@@ -40,10 +40,25 @@ async function interrupted(page, s) {
     await tab.waitForSelector('text=Your session has ended');
     tab.expected = [];
     page.expected = [401, 401];
+
+    const refused = page.waitForResponse((r) => r.status() === 401);
+
     await page.evaluate((url) => { location.href = url; }, `${env.PORTAL}#token=whp_${'1'.repeat(43)}&company=fresh`);
-    await waitFor('it to be refused', async () => await page.evaluate(() => location.hash) === '#/');
+    await refused;
     await page.waitForSelector('text=goes on with what you typed');
     is(await page.textContent('h1'), 'Your session has ended', 'a link that is no good changes nothing');
+
+    // a key that is typed in is for its tab alone, also after such a link
+
+    const own = await api('POST', '/keys', { name: 'typed', role: 'company', company: 'fresh' });
+
+    tab.expected = [403];
+    await tab.fill('input[type=password]', own.key);
+    await tab.fill('input[type=text]', 'fresh');
+    await tab.click('button[type=submit]');
+    await tab.waitForSelector('text=Add your first webhook');
+    tab.expected = [];
+    is(await page.textContent('h1'), 'Your session has ended', 'a key that is typed in stays in its tab');
 
     const second = await started('fresh');
 
