@@ -316,8 +316,8 @@ ngx_http_webhook_problem_write(ngx_http_webhook_json_writer_t *w,
     p = &ngx_http_webhook_problems[problem];
 
     ngx_http_webhook_json_integer(w, "status", p->status);
-    ngx_http_webhook_json_cstring(w, "code", p->code);
     ngx_http_webhook_json_cstring(w, "detail", detail ? detail : p->title);
+    ngx_http_webhook_json_cstring(w, "code", p->code);
 
     if (errors == NULL) {
         return;

@@ -118,8 +118,8 @@ ngx_uint_t ngx_http_webhook_problem_status(ngx_http_webhook_problem_e problem);
 const char *ngx_http_webhook_problem_code(ngx_http_webhook_problem_e problem);
 
 /*
- * Writes a problem's members "status", "code" and "detail", which may be NULL for
- * its title, and "errors", which may be NULL: for an answer of many parts.
+ * Writes a problem's members "status", "detail", which may be NULL for its title,
+ * "code", and "errors", which may be NULL: for an answer of many parts.
  */
 void ngx_http_webhook_problem_write(ngx_http_webhook_json_writer_t *w,
     ngx_http_webhook_problem_e problem, const char *detail,

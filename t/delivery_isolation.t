@@ -181,11 +181,14 @@ sub delivered {
     $t->wait_for('the first attempt', sub { got($t, '/status/500') >= 1 });
     unlink $t->store . '.lock' or die $!;
 
-    $t->wait_for('it to be told', sub { $t->log_lines(qr/lock file.*was removed/) >= 4 }, 20);
+    my $failures = sub { ($t->http('GET', '/api/metrics')->{content} =~ /^webhook_store_failures_total (\d+)/m)[0] };
+
+    $t->wait_for('it to fail', sub { $failures->() >= 4 }, 20);
     my $begin = Time::HiRes::time();
-    my $lines = $t->log_lines(qr/lock file.*was removed/);
-    $t->wait_for('more of it', sub { $t->log_lines(qr/lock file.*was removed/) >= $lines + 4 }, 20);
+    my $failed = $failures->();
+    $t->wait_for('more of it', sub { $failures->() >= $failed + 4 }, 20);
     cmp_ok(Time::HiRes::time() - $begin, '>', 0.5, 'and then twice a second');
+    is(scalar(() = $t->log_lines(qr/lock file.*was removed/)), 1, 'it is told once');
     $t->stop('TERM');
     $t->finish;
 }

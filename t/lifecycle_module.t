@@ -20,7 +20,7 @@ sub plain {
     my ($modules) = @_;
     my ($head) = $all->($t) =~ /^(.*scgi_temp_path \S+;)/s or die 'another configuration';
     $head =~ s/^load_module.*$//mg;
-    return "$modules$head server { listen 127.0.0.1:$t->{port}; location / { return 204; } } }\n";
+    return "$modules$head server { listen 127.0.0.1:$t->{port}; location = /plain { return 204; } } }\n";
 }
 
 my $load = join ' ', map { "load_module $_;" } split ' ', $ENV{TEST_NGINX_LOAD_MODULES};
@@ -32,7 +32,8 @@ sub reload {
     local *WebhookTest::config = $conf{$which};
     my @old = $t->reload;
     $t->wait_for('the old workers to end', sub { !grep { kill 0, $_ } @old });
-    $t->wait_for($which, sub { $t->http('GET', '/api/companies')->{status} == ($which eq 'all' ? 200 : 204) });
+    $t->wait_for($which, sub { $which eq 'all' ? $t->http('GET', '/api/companies')->{status} == 200
+                                               : $t->http('GET', '/plain')->{status} == 204 });
 }
 
 $t->receiver;

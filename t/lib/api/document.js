@@ -279,6 +279,7 @@ function accepted(op, x, where) {
         let value = query.get(p.name);
         if (value === null) continue;
         if (p.schema.type === 'integer' && /^\d+$/.test(value)) value = Number(value);
+        if (['since', 'until'].includes(p.name)) value = value.replace(/ (?=\d\d:\d\d$)/, '+');
         errors.push(...check(requests, p.schema, value, `${where} accepts "${p.name}": `));
     }
 
