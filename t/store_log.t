@@ -35,7 +35,7 @@ $t->wait_for('the index to be nobody\'s', sub { index_byte(F_WRLCK) });
 # the next writer begins it anew where a checkpoint came to its end before, as may
 # happen; but if 64 MB were enough for that, it would never get to 90
 
-for (1 .. 20) {
+for (1 .. 60) {
     post(20);
     last if -s $settled > 90 * MB;
 }
