@@ -214,7 +214,7 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
 {
     u_char                           type[128];
     ngx_str_t                        text;
-    ngx_uint_t                       level, unsaid;
+    ngx_uint_t                       level;
     ngx_http_webhook_problem_t      *p;
     ngx_http_webhook_loc_conf_t     *wlcf;
     ngx_http_webhook_main_conf_t    *wmcf;
@@ -230,7 +230,7 @@ ngx_http_webhook_problem_send(ngx_http_request_t *r,
     p = &ngx_http_webhook_problems[problem];
 
     level = (p->status >= 500
-             && !ngx_http_webhook_quiet(&wmcf->quiet, 1 + problem, &unsaid))
+             && !ngx_http_webhook_quiet(&wmcf->quiet, 1 + problem, NULL))
             ? NGX_LOG_ERR : NGX_LOG_INFO;
 
     ngx_log_error(level, r->connection->log, 0, "webhook problem: %s%s%s",

@@ -53,9 +53,12 @@ ngx_http_webhook_quiet(ngx_http_webhook_quiet_t *quiet, ngx_int_t kind,
         quiet->kinds[k].unsaid++;
 
     } else {
-        *unsaid = (quiet->kinds[k].kind == kind
-                   && now - quiet->kinds[k].last < NGX_HTTP_WEBHOOK_QUIET_TIME)
-                  ? quiet->kinds[k].unsaid : 0;
+        if (unsaid) {
+            *unsaid = (quiet->kinds[k].kind == kind
+                       && now - quiet->kinds[k].last
+                          < NGX_HTTP_WEBHOOK_QUIET_TIME)
+                      ? quiet->kinds[k].unsaid : 0;
+        }
 
         quiet->kinds[k].kind = kind;
         quiet->kinds[k].said = now;

@@ -41,8 +41,8 @@ typedef struct {
 
 /*
  * Whether a message of a kind, which is not 0, is to be kept back; where it is
- * not, *unsaid is how many were since the last that was, 0 where the last one was
- * a minute ago.  In any thread.
+ * not, *unsaid (NULL where that is not told) is how many were since the last that
+ * was, 0 where the last one was a minute ago.  In any thread.
  */
 ngx_uint_t ngx_http_webhook_quiet(ngx_http_webhook_quiet_t *quiet,
     ngx_int_t kind, ngx_uint_t *unsaid);

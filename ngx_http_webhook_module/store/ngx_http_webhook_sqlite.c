@@ -384,7 +384,6 @@ ngx_http_webhook_sqlite_transaction(ngx_http_webhook_sqlite_t *s,
     ngx_http_webhook_batch_t *batch, ngx_queue_t *first, ngx_queue_t *end)
 {
     int64_t                 generation;
-    ngx_uint_t              unsaid;
     ngx_queue_t            *q;
     ngx_http_webhook_op_t  *op;
 
@@ -393,7 +392,7 @@ ngx_http_webhook_sqlite_transaction(ngx_http_webhook_sqlite_t *s,
     if (ngx_http_webhook_sqlite_lock_lost(&s->lock)) {
 
         if (!ngx_http_webhook_quiet(&s->conf->quiet,
-                                    NGX_HTTP_WEBHOOK_QUIET_LOCK, &unsaid))
+                                    NGX_HTTP_WEBHOOK_QUIET_LOCK, NULL))
         {
             ngx_log_error(NGX_LOG_CRIT, s->log, 0,
                           "the lock file of webhook store \"%V\" was removed: "

@@ -75,8 +75,7 @@ ngx_int_t
 ngx_http_webhook_sqlite_lock_attach(ngx_http_webhook_sqlite_lock_t *lock,
     ngx_str_t *path, ngx_log_t *log)
 {
-    u_char      *name;
-    ngx_uint_t   unsaid;
+    u_char  *name;
 
     lock->log = log;
     lock->shared = NULL;
@@ -96,7 +95,7 @@ ngx_http_webhook_sqlite_lock_attach(ngx_http_webhook_sqlite_lock_t *lock,
         && !ngx_http_webhook_quiet(lock->quiet,
                                    lock->writes ? NGX_HTTP_WEBHOOK_QUIET_OPEN
                                                 : -NGX_HTTP_WEBHOOK_QUIET_OPEN,
-                                   &unsaid))
+                                   NULL))
     {
         ngx_log_error(NGX_LOG_CRIT, log, ngx_errno,
                       "open() \"%s\" failed: the user that nginx's workers "

@@ -149,7 +149,6 @@ static ngx_int_t
 ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s)
 {
     int            rc, err;
-    ngx_uint_t     unsaid;
     sqlite3_file  *file;
 
     err = 0;
@@ -169,7 +168,7 @@ ngx_http_webhook_sqlite_sync(ngx_http_webhook_sqlite_t *s)
     (void) sqlite3_file_control(s->db, "main", SQLITE_FCNTL_LAST_ERRNO, &err);
 
     if (!ngx_http_webhook_quiet(&s->conf->quiet, NGX_HTTP_WEBHOOK_QUIET_SYNC,
-                                &unsaid))
+                                NULL))
     {
         ngx_log_error(NGX_LOG_CRIT, s->log, err,
                       "webhook store \"%V\": fsync of its file failed (%d: %s)"
